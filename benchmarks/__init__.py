@@ -1,0 +1,1 @@
+"""How methods are compared: tasks, backbones, the store, the runner, records."""

@@ -1,0 +1,99 @@
+"""How fast the matrices of an encoder are factorized, beside a loop over `torch.linalg.svd`."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from methods.ops.svd import Factors, truncated_svd
+
+T = TypeVar("T")
+
+
+def compare(
+    rank: int = 260,
+    layers: int = 12,
+    hidden: int = 768,
+    repeats: int = 3,
+    zero_rows: float = 0.0,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Factorize the six matrices of each layer both ways, in one process, and compare the singular values.
+
+    The other way is the usual one: `torch.linalg.svd(weight.float(), full_matrices=False)`, cut after k. Each
+    repeat times both ways in turn; the fastest repeat counts, as it is the least disturbed one.
+
+    Args:
+        rank: k of every matrix.
+        layers: encoder layers; each has four matrices of hidden x hidden, one up and one down.
+        hidden: width; the inner width is four times as much.
+        repeats: how often each way is timed, at least 1.
+        zero_rows: share of the rows of every matrix set to zero, as first-order pruning leaves them, in [0, 1).
+        seed: of the Gaussian matrices.
+
+    Returns:
+        `seconds` and `reference_seconds` for all matrices, `ratio` of the two (above 1: we are faster), `by_gram`
+        (share of the matrices that went through the Gram matrix), `worst` (largest relative difference of the
+        kept singular values from a float64 decomposition of one matrix of each shape), `threads`.
+
+    Raises:
+        ValueError: a value out of range.
+        ArithmeticError: kept singular values differ by more than 1e-6 relative.
+    """
+    if not 0 <= zero_rows < 1 or min(layers, hidden, repeats, rank) < 1 or rank > hidden:
+        raise ValueError(
+            "compare: 1 <= rank <= hidden, layers and repeats at least 1, zero_rows a share in [0, 1), "
+            f"got {rank}, {hidden}, {layers}, {repeats}, {zero_rows}; the defaults are BERT-base"
+        )
+    weights = _encoder(layers, hidden, zero_rows, seed)
+    best, reference = float("inf"), float("inf")
+    factors: list[Factors] = []
+    for _ in range(repeats):
+        seconds, factors = _timed(lambda: [truncated_svd(weight, rank) for weight in weights])
+        best = min(best, seconds)
+        seconds, _ = _timed(lambda: [_usual(weight, rank) for weight in weights])
+        reference = min(reference, seconds)
+    worst = _worst_difference(weights, factors, rank)
+    if worst > 1e-6:
+        raise ArithmeticError(f"singular values agree to 1e-6 relative, got {worst:.2g}; the decomposition is wrong")
+    return {
+        "seconds": best,
+        "reference_seconds": reference,
+        "ratio": reference / best,
+        "by_gram": sum(one.method == "gram" for one in factors) / len(factors),
+        "worst": worst,
+        "threads": float(torch.get_num_threads()),
+    }
+
+
+def _usual(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    left, sigma, right = torch.linalg.svd(weight.float(), full_matrices=False)
+    return left[:, :rank] * sigma[:rank], right[:rank]
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def _encoder(layers: int, hidden: int, zero_rows: float, seed: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = [(hidden, hidden)] * 4 + [(4 * hidden, hidden), (hidden, 4 * hidden)]
+    weights = [0.03 * torch.randn(shape, generator=generator) for _ in range(layers) for shape in shapes]
+    for weight in weights:
+        chosen = torch.randperm(weight.shape[0], generator=generator)[: int(zero_rows * weight.shape[0])]
+        weight[chosen] = 0
+    return weights
+
+
+def _worst_difference(weights: list[Tensor], factors: list[Factors], rank: int) -> float:
+    """Compare one matrix of each shape with float64: the usual float32 result has an error of that size itself."""
+    worst = 0.0
+    for place in (0, 4, 5):
+        exact = torch.linalg.svdvals(weights[place].double())
+        kept = exact[:rank][exact[:rank] > 1e-9 * exact[0]]  # beyond the rank there is nothing to be relative to
+        worst = max(worst, float(((factors[place].singular_values[: len(kept)] - kept).abs() / kept).max()))
+    return worst

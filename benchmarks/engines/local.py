@@ -1,0 +1,220 @@
+"""The engine for one machine: talks to a fork server of its own, which it starts with the first job."""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engines import EngineError, Job, Report
+from benchmarks.engines.forkserver import GRACE, Lines
+
+PRELOAD = (
+    "torch",
+    "transformers",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "safetensors.torch",
+)
+"""Imported once by the fork server. Nothing that starts threads may be added (`datasets` does)."""
+
+LAST = frozenset({"done", "busy", "missing", "failed", "lost"})
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+class LocalEngine:
+    """Runs jobs on this machine, each in a process forked from one that has the libraries loaded.
+
+    Args:
+        root: The store's folder; the server's log goes to `logs/forkserver.log` in it.
+        jobs: How many jobs run at a time.
+        plugins: Files (`*.py`) or modules that define stages outside our packages.
+        preload: Modules the server imports before the first fork.
+    """
+
+    def __init__(
+        self, root: Path, jobs: int, *, plugins: Sequence[str] = (), preload: Sequence[str] = PRELOAD
+    ) -> None:
+        if jobs < 1:
+            raise ValueError(f"jobs is a whole number >= 1, got {jobs}; the machine has {cores()} cores")
+        self._jobs = jobs
+        self._log = root / "logs" / "forkserver.log"
+        self._configuration = {"plugins": list(plugins), "preload": list(preload)}
+        self._server: subprocess.Popen[bytes] | None = None
+        self._lines = Lines(-1)
+        self._ready = False
+        self._running: dict[str, Mapping[str, Any] | None] = {}  # key -> the job's last event, once it came
+        self._reports: list[Report] = []
+
+    @property
+    def slots(self) -> int:
+        """How many jobs may run at a time."""
+        return self._jobs
+
+    @property
+    def pid(self) -> int | None:
+        """The fork server's process id, while there is one."""
+        return None if self._server is None else self._server.pid
+
+    def submit(self, job: Job) -> None:
+        """Start a job.
+
+        Raises:
+            EngineError: The fork server cannot be started.
+        """
+        self._running[job.key] = None
+        server = self._server or self._start()
+        self._send(server, {"run": job.to_json()})
+
+    def poll(self, timeout: float) -> Sequence[Report]:
+        """What happened since the last call, waiting up to `timeout` seconds for something to.
+
+        Raises:
+            EngineError: The fork server died before it was ready; the message has the end of its log.
+        """
+        server = self._server
+        if server is not None and server.stdout is not None and not self._reports:
+            with selectors.DefaultSelector() as selector:
+                selector.register(server.stdout, selectors.EVENT_READ)
+                if selector.select(timeout):
+                    self._receive()
+        elif server is None and not self._reports:
+            time.sleep(timeout)
+        reports, self._reports = self._reports, []
+        return reports
+
+    def close(self) -> None:
+        """Stop the server and with it all jobs; they have some seconds to clean up."""
+        server, self._server = self._server, None
+        self._running.clear()
+        if server is None:
+            return
+        if server.stdin is not None:
+            with contextlib.suppress(OSError):
+                server.stdin.close()  # the server takes this as its end
+        try:
+            server.wait(timeout=2 * GRACE + 1)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            server.kill()
+            server.wait()
+            if server.stdout is not None:
+                server.stdout.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),  # as here
+            "TOKENIZERS_PARALLELISM": "false",  # tokenizers' threads would not survive the forks
+            "OMP_NUM_THREADS": "1",  # nor would these; children set their own share
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+        with self._log.open("ab") as log:
+            server = subprocess.Popen(  # our own interpreter and module
+                [sys.executable, "-m", "benchmarks.engines.forkserver"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches the runner only
+            )
+        assert server.stdin is not None  # noqa: S101  # pipes were asked for
+        assert server.stdout is not None  # noqa: S101
+        os.set_blocking(server.stdin.fileno(), False)
+        os.set_blocking(server.stdout.fileno(), False)
+        self._server, self._lines, self._ready = server, Lines(server.stdout.fileno()), False
+        self._send(server, self._configuration)
+        return server
+
+    def _send(self, server: subprocess.Popen[bytes], message: Mapping[str, Any]) -> None:
+        """Write one line, reading meanwhile, so that two full pipes cannot make both ends wait for ever."""
+        assert server.stdin is not None  # noqa: S101
+        data = memoryview(json.dumps(message).encode() + b"\n")
+        with selectors.DefaultSelector() as selector:
+            selector.register(server.stdin, selectors.EVENT_WRITE)
+            while data and self._server is server:
+                try:
+                    data = data[os.write(server.stdin.fileno(), data) :]
+                except BlockingIOError:
+                    self._receive()
+                    selector.select(0.1)
+                except BrokenPipeError:
+                    self._receive()
+                    return
+
+    def _receive(self) -> None:
+        """Turn what the server said into reports; if it is gone, its jobs are lost."""
+        for event in self._lines.read():
+            self._take(event)
+        if not self._lines.ended:
+            return
+        server, self._server = self._server, None
+        if server is None:
+            return
+        for pipe in (server.stdin, server.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        fate = _fate(server.wait())
+        if not self._ready:
+            self._running.clear()
+            raise EngineError(f"the fork server must start, but it {fate}; its log {self._log} ends:\n{self._tail()}")
+        lost = _lost(f"the fork server {fate}")
+        self._reports += [_report(key, last or lost) for key, last in self._running.items()]
+        self._running.clear()
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        what, key = event["event"], event.get("run")
+        if what == "ready":
+            self._ready = True
+        elif key not in self._running:
+            return
+        elif what == "exit":
+            last = self._running.pop(key)
+            self._reports.append(_report(key, last or _lost(f"its process {_fate(event['code'])}")))
+        elif what in LAST:
+            self._running[key] = event  # told when its process is gone and its lock with it
+        else:
+            self._reports.append(_report(key, event))
+
+    def _tail(self) -> str:
+        try:
+            return self._log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
+        except OSError:
+            return ""
+
+
+def _lost(reason: str) -> dict[str, Any]:
+    return {"event": "lost", "reason": reason}
+
+
+def _report(key: str, event: Mapping[str, Any]) -> Report:
+    facts = {name: value for name, value in event.items() if name not in ("event", "run")}
+    return Report(event["event"], key, facts)
+
+
+def _fate(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (killed by hand, or by the system for want of memory)" if name == "SIGKILL" else ""
+    return f"was ended by {name}{hint}"

@@ -1,0 +1,61 @@
+"""The stage that weighs a finished model: predictions, metrics, sizes, ranks."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from benchmarks import accounting
+from methods import models
+from methods.layers.low_rank import LowRankLinear
+from methods.stages import parts
+from methods.stages.encode import Encode
+from methods.stages.spectra import spectra
+from methods.stages.stage import Json, Stage, Workbench
+from methods.training import batches
+
+PREDICTIONS = "predictions.npz"
+
+
+@dataclass(frozen=True)
+class Evaluate(Stage):
+    """Measure a model on every evaluation split, in float32.
+
+    Artifact: `predictions.npz` with `<split>.ids` [rows], `<split>.labels` [rows], `<split>.logits`
+    [rows, outputs]. The facts hold metrics, sizes and ranks.
+    """
+
+    kind: ClassVar[str] = "evaluate"
+
+    model: Stage
+    data: Encode
+
+    def run(self, bench: Workbench) -> Mapping[str, Json]:
+        """Predict, score, count."""
+        folder = bench.artifact(self.model)
+        model = models.load(folder, device=bench.device)
+        encoded = bench.artifact(self.data)
+        identities = json.loads((encoded / "ids.json").read_text(encoding="utf-8"))
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        metrics: dict[str, Json] = {}
+        for split in self.data.evaluation:
+            data = batches.read(encoded, split)
+            logits = parts.predict(model, data, bench.device)
+            metrics[split] = dict(bench.score(self.data.task, logits, data.labels))
+            arrays[f"{split}.ids"] = np.asarray(identities[split])
+            arrays[f"{split}.labels"] = data.labels
+            arrays[f"{split}.logits"] = logits
+        np.savez_compressed(bench.folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub
+        counted = accounting.sizes(folder, self.data.max_length)
+        return {"metrics": metrics, "sizes": dataclasses.asdict(counted), "ranks": dict(_ranks(model))}
+
+
+def _ranks(model: nn.Module) -> Mapping[str, float]:
+    """Averages over the encoder matrices; a factorized matrix has the rank of its product at most k."""
+    ranks = [layer.rank for layer in models.matrices(model).values() if isinstance(layer, LowRankLinear)]
+    return {"rank": sum(ranks) / len(ranks)} if ranks else spectra(model)

@@ -1,0 +1,301 @@
+"""An experiment: what the user asked for, as cells; and their records."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+import methods
+from benchmarks import backbones, protocols, runner, tasks
+from benchmarks.cells import Cell
+from benchmarks.evaluate import PREDICTIONS
+from benchmarks.events import Event
+from benchmarks.manifest import Manifest
+from benchmarks.provenance import provenance
+from benchmarks.records import Cost, Record, Sizes
+from benchmarks.store import Store
+from benchmarks.tasks.definition import TaskDefinition
+from benchmarks.tasks.sources import TaskData, load
+from methods.contract import Budget, Family, Kind, Setting, TrainingProtocol
+from methods.stages.prune import Prune
+from methods.stages.stage import Stage
+from methods.steps import teacher_logits
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class UsageFault(ValueError):  # noqa: N818  # the user's mistake, not the program's error
+    """What was asked for does not exist or contradicts itself; every fault in one message."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What `run` and `plan` share."""
+
+    backbone: str = "mini"  # a known name, a folder, a hub id
+    data: str | None = None  # a folder, "hub"; None: generated for mini tasks, the hub for real ones
+    tasks: tuple[str, ...] = ("mini-rte",)
+    methods: tuple[str, ...] = ("dense",)
+    budgets: tuple[float, ...] = (0.5, 0.25, 0.16)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    protocol: str = "quick"
+    overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class BoundTask:
+    """A task's definition with the data it was bound to: the contract's `Task`."""
+
+    definition: TaskDefinition
+    fingerprint: str
+    train_rows: int
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.definition.name
+
+    @property
+    def kind(self) -> Kind:
+        """Classification or regression."""
+        return self.definition.kind
+
+    @property
+    def outputs(self) -> int:
+        """Number of logits."""
+        return self.definition.outputs
+
+    @property
+    def evaluation(self) -> tuple[str, ...]:
+        """Scored splits, the table's first."""
+        return self.definition.evaluation
+
+    @property
+    def max_length(self) -> int:
+        """Where inputs are cut."""
+        return self.definition.max_length
+
+
+@dataclasses.dataclass
+class Results:
+    """What came of the cells, by cell key where it is not a record."""
+
+    records: list[Record] = dataclasses.field(default_factory=list)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def cells(options: Options) -> list[Cell]:
+    """The cells of an experiment in table order, refused ones included.
+
+    The dense reference has one cell a task and seed, at budget 1.
+
+    Raises:
+        UsageFault: Anything wrong in the options, all of it at once.
+    """
+    faults: list[str] = []
+    encoder = _gather((options.backbone,), backbones.get, faults).get(options.backbone)
+    bound = _gather(options.tasks, lambda name: _bound(name, options.data), faults)
+    compressors = _gather(options.methods, methods.get, faults)
+    budgets = _gather(options.budgets, Budget, faults)
+    recipes: dict[str, TrainingProtocol] = {}
+    if encoder is not None:
+        precision = protocols.best_precision(_device(), encoder.hidden)
+        recipes = _gather(
+            options.tasks,
+            lambda name: protocols.resolve(options.protocol, name, options.overrides, precision),
+            faults,
+        )
+    faults += _list_faults(options)
+    if faults or encoder is None:
+        raise UsageFault("; ".join(dict.fromkeys(faults)))
+    found: list[Cell] = []
+    for task in bound.values():
+        for text, method in compressors.items():
+            for budget in [Budget(1.0)] if method.family is Family.REFERENCE else budgets.values():
+                for seed in options.seeds:
+                    setting = Setting(encoder, task, recipes[task.name], budget, seed)
+                    found.append(Cell(text, method, setting))
+    _gather([cell for cell in found if cell.refused is None], lambda cell: cell.stage, faults)
+    if faults:  # impossible hyper-parameters are told before anything runs
+        raise UsageFault("; ".join(dict.fromkeys(faults)))
+    return found
+
+
+def _gather(names: Iterable[K], make: Callable[[K], T], faults: list[str]) -> dict[K, T]:
+    """What `make` gives for each name; what it refuses becomes a fault instead."""
+    made: dict[K, T] = {}
+    for name in names:
+        try:
+            made[name] = make(name)
+        except ValueError as fault:
+            faults.append(str(fault))
+    return made
+
+
+def _list_faults(options: Options) -> list[str]:
+    lists = {
+        "tasks": options.tasks,
+        "methods": options.methods,
+        "budgets": options.budgets,
+        "seeds": options.seeds,
+    }
+    faults = [f"{name} is a list of at least one, got none" for name, values in lists.items() if not values]
+    return faults + [
+        f"{name} names each value once, got {', '.join(map(str, values))}"
+        for name, values in lists.items()
+        if len(set(values)) < len(values)
+    ]
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@cache
+def _loaded(name: str, location: str | None) -> TaskData:
+    return load(tasks.get(name), location)
+
+
+def _bound(name: str, location: str | None) -> BoundTask:
+    data = _loaded(name, location)
+    return BoundTask(data.task, data.fingerprint, len(data.splits[data.task.train_split]))
+
+
+def sources(options: Options) -> dict[str, Any]:
+    """Where encoders and data are, for the workers; no part of any key."""
+    encoder = backbones.get(options.backbone)
+    location = options.data
+    if location not in (None, "hub"):
+        location = str(Path(str(location)).expanduser().resolve())
+    return {
+        "encoders": {encoder.fingerprint: str(encoder.folder)},
+        "tasks": {
+            _loaded(name, options.data).fingerprint: {"task": name, "location": location} for name in options.tasks
+        },
+    }
+
+
+def plan(wanted: Sequence[Cell], options: Options, *, store: Path, jobs: int) -> runner.Plan:
+    """What a run would do; runs nothing."""
+    return runner.plan([cell.stage for cell in wanted if cell.refused is None], Store(store), jobs=jobs)
+
+
+def execute(
+    wanted: Sequence[Cell],
+    options: Options,
+    *,
+    store: Path,
+    runs: Path,
+    jobs: int,
+    events: Callable[[Event], None],
+    retry_failed: bool = False,
+    plugins: Sequence[Path] = (),
+) -> Results:
+    """Compute what is missing and write a record for every cell that has a result.
+
+    Args:
+        wanted: From `cells`.
+        options: The same options.
+        store: The store's folder.
+        runs: Where records go.
+        jobs: Stages at a time.
+        events: Told what happens.
+        retry_failed: Try again what failed by a method's fault before.
+        plugins: Python files that methods came from.
+    """
+    results = Results(refused={cell.key_of_refusal: cell.refused for cell in wanted if cell.refused})
+    measured = [cell for cell in wanted if cell.refused is None]
+    kept = Store(store)
+    outcomes = runner.run(
+        [cell.stage for cell in measured],
+        kept,
+        sources=sources(options),
+        jobs=jobs,
+        events=events,
+        retry_failed=retry_failed,
+        plugins=plugins,
+    )
+    for cell in measured:
+        outcome = outcomes[cell.stage.key]
+        if not outcome.complete:
+            results.failed[cell.key] = outcome.reason
+            continue
+        results.records.append(_record(cell, kept, runs, options))
+    return results
+
+
+def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
+    """Assemble the record of a finished cell from its manifests and write it with its predictions."""
+    manifests = {stage.key: _manifest(store, stage) for stage in cell.stage.walk()}
+    facts: Any = manifests[cell.stage.key].facts
+    shared = {stage.key for stage in teacher_logits(cell.setting).walk()}
+    sparse = [stage for stage in cell.stage.walk() if isinstance(stage, Prune)]
+    ranks = {name: float(value) for name, value in facts["ranks"].items()}
+    if sparse:
+        spectrum: Any = manifests[sparse[-1].key].facts["spectrum"]
+        ranks |= {f"sparse_{name}": float(value) for name, value in spectrum.items()}
+    setting, data = cell.setting, _loaded(cell.setting.task.name, options.data)
+    encoder = backbones.get(options.backbone)
+    definition = data.task
+    record = Record(
+        key=cell.key,
+        method=cell.method,
+        label=cell.compressor.title(),
+        family=cell.compressor.family.value,
+        knobs=cell.compressor.knobs(),
+        backbone=encoder.name,
+        backbone_fingerprint=encoder.fingerprint,
+        task=definition.name,
+        task_fingerprint=data.fingerprint,
+        protocol=setting.protocol.name,
+        recipes=dataclasses.asdict(setting.protocol),
+        budget=setting.budget.kept,
+        seed=setting.seed,
+        metric=definition.metric,
+        split=definition.evaluation[0],
+        metrics=facts["metrics"],
+        predictions="",
+        sizes=Sizes(**facts["sizes"]),
+        ranks=ranks,
+        cost=Cost(
+            seconds_marginal=_seconds(manifests[key] for key in manifests if key not in shared),
+            seconds_standalone=_seconds(manifests.values()),
+            peak_memory_bytes=max(manifest.costs.peak_memory for manifest in manifests.values()),
+        ),
+        stage=cell.stage.key,
+        provenance={
+            **provenance(),
+            "data": data.origin,
+            "encoder": encoder.origin,
+            "computed": manifests[cell.stage.key].environment,
+        },
+        notes=data.notes,
+    )
+    path = record.path(runs)
+    predictions = path.with_suffix(".npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(store.artifact(cell.stage.key) / PREDICTIONS, predictions)
+    record = dataclasses.replace(record, predictions=predictions.name)
+    record.write(runs)
+    return record
+
+
+def _manifest(store: Store, stage: Stage) -> Manifest:
+    manifest = store.manifest(stage.key)
+    if manifest is None:
+        raise RuntimeError(
+            f"{stage.kind} {stage.key[:12]}: a record is made of finished stages, and this one is gone from the "
+            "store; run the table again"
+        )
+    return manifest
+
+
+def _seconds(manifests: Iterable[Manifest]) -> float:
+    return round(sum(manifest.costs.seconds + manifest.costs.earlier_seconds for manifest in manifests), 3)

@@ -1,0 +1,126 @@
+"""What a run would do: every stage with its state, who shares it, and how long it should take."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from typing import Literal
+
+from benchmarks.schedule import Schedule
+from benchmarks.store import Store
+from methods.stages.stage import Stage
+
+State = Literal["cached", "missing", "failed", "running"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedStage:
+    """One stage of a plan.
+
+    Attributes:
+        stage: The stage.
+        state: 'cached', 'missing', 'failed' (earlier, by the method's fault) or 'running' (elsewhere).
+        shared_by: How many of the wanted stages are it or stand on it.
+        seconds: What making it should take; 0 when cached; None when no stage like it was ever measured.
+        reason: Why it failed.
+    """
+
+    stage: Stage
+    state: State
+    shared_by: int
+    seconds: float | None
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All stages a run would look at, dependencies first, and the whole's foretold seconds.
+
+    Attributes:
+        stages: The stages.
+        jobs: How many would run at a time.
+        seconds: Foretold wall-clock seconds of the stages with an estimate: the greater of their sum divided
+            by `jobs` and the longest chain of them.
+        unmeasured: How many stages have no estimate, so that `seconds` is too low.
+    """
+
+    stages: tuple[PlannedStage, ...]
+    jobs: int
+    seconds: float
+    unmeasured: int
+
+    def count(self, state: State) -> int:
+        """How many stages are in this state."""
+        return sum(planned.state == state for planned in self.stages)
+
+
+class History:
+    """Seconds of past stages, from the manifests of a store: by kind, and by scale where the stage tells one.
+
+    The rate is seconds per unit of `Stage.effort` where there is an effort, else seconds per stage; the
+    median of all that were measured.
+    """
+
+    def __init__(self, store: Store) -> None:
+        samples: dict[tuple[str, str, bool], list[float]] = {}
+        for manifest in store.manifests():
+            seconds = manifest.costs.seconds + manifest.costs.earlier_seconds
+            name = (manifest.kind, manifest.scale, manifest.effort > 0)
+            samples.setdefault(name, []).append(seconds / manifest.effort if manifest.effort > 0 else seconds)
+        self._rates = {name: statistics.median(found) for name, found in samples.items()}
+
+    def seconds(self, stage: Stage) -> float | None:
+        """What a stage should take; None when nothing like it was measured."""
+        rate = self._rates.get((stage.kind, str(getattr(stage, "scale", "")), stage.effort > 0))
+        if rate is None:
+            return None
+        return rate * stage.effort if stage.effort > 0 else rate
+
+
+def plan(stages: Sequence[Stage], store: Store, *, jobs: int = 1) -> Plan:
+    """What `run` would do with these stages; reads the store and changes nothing.
+
+    What a cached stage stands on is not listed, for it is not needed.
+    """
+    schedule = Schedule(stages, lambda stage: store.complete(stage.key))
+    history = History(store) if schedule.stages else None
+    shares = dict.fromkeys([*schedule.stages, *schedule.present], 0)
+    for stage in stages:
+        for key in _needed(stage, schedule):
+            shares[key] += 1
+    planned = [PlannedStage(stage, "cached", shares[key], 0.0) for key, stage in schedule.present.items()]
+    planned += [_planned(stage, store, history, shares[key]) for key, stage in schedule.stages.items()]
+    ahead = [each for each in planned if each.state != "cached"]
+    ends: dict[str, float] = {}  # key -> seconds until it could be done with unlimited jobs
+    for each in ahead:
+        start = max((ends.get(part.key, 0.0) for part in each.stage.needs), default=0.0)
+        ends[each.stage.key] = start + (each.seconds or 0.0)
+    whole = sum(each.seconds or 0.0 for each in ahead)
+    return Plan(
+        stages=tuple(planned),
+        jobs=jobs,
+        seconds=max(whole / max(jobs, 1), max(ends.values(), default=0.0)),
+        unmeasured=sum(each.seconds is None for each in ahead),
+    )
+
+
+def _needed(stage: Stage, schedule: Schedule) -> set[str]:
+    """The keys a wanted stage makes the run look at."""
+    found: set[str] = set()
+
+    def visit(part: Stage) -> None:
+        if part.key not in found:
+            found.add(part.key)
+            if part.key in schedule.stages:
+                for needed in part.needs:
+                    visit(needed)
+
+    visit(stage)
+    return found
+
+
+def _planned(stage: Stage, store: Store, history: History | None, shared_by: int) -> PlannedStage:
+    failure = store.failure(stage.key, "method")
+    if failure is not None:
+        return PlannedStage(stage, "failed", shared_by, 0.0, failure.reason)
+    state: State = "missing" if store.owner(stage.key) is None else "running"
+    return PlannedStage(stage, state, shared_by, history.seconds(stage) if history else None)

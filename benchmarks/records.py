@@ -1,0 +1,158 @@
+"""A record: everything about one measurement, as a JSON file that can be read without this program."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+SCHEMA = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """The four size counters, and the dense encoder they are fractions of."""
+
+    encoder_nonzero: int  # non-zero weights of the encoder matrices
+    encoder_weights: int  # stored weights of the encoder matrices
+    whole_parameters: int  # all parameters of the deployed model
+    macs: int  # multiply-accumulates of one input of `macs_length` word pieces (fvcore, eager attention)
+    macs_length: int
+    dense_encoder_weights: int  # the 100 % of every budget
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What the measurement cost to make."""
+
+    seconds_marginal: float  # the stages beyond tokenising and the dense teacher, which every method needs
+    seconds_standalone: float  # everything, as if this method were run alone
+    peak_memory_bytes: int  # largest of its stages
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One measurement.
+
+    `metrics` maps split -> metric -> value (fractions; correlations in [-1, 1]); `metric` and `split` name the
+    table's. `ranks` holds averages over the compressed matrices. `notes` are footnotes: fall-backs, rebuilt data.
+    """
+
+    key: str  # sha256 of setting, method and evaluated stage
+    method: str  # the registry's name with overrides, e.g. "lpaf(rank=260)"
+    label: str
+    family: str
+    knobs: dict[str, Any]
+    backbone: str
+    backbone_fingerprint: str
+    task: str
+    task_fingerprint: str
+    protocol: str
+    recipes: dict[str, Any]  # the whole protocol as data
+    budget: float
+    seed: int
+    metric: str
+    split: str
+    metrics: dict[str, dict[str, float]]
+    predictions: str  # file beside the record: npz of ids, labels, logits for every split
+    sizes: Sizes
+    ranks: dict[str, float]
+    cost: Cost
+    stage: str  # key of the evaluated stage
+    provenance: dict[str, Any]  # commit, package versions, device, threads, host kind, data origin
+    notes: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def value(self) -> float:
+        """The table's value, as a fraction."""
+        return self.metrics[self.split][self.metric]
+
+    def path(self, folder: Path) -> Path:
+        """`<backbone>/<task>/<method>-<budget>-s<seed>-<key>.json` below `folder`."""
+        name = f"{_safe(self.method)}-{self.budget:g}-s{self.seed}-{self.key[:8]}.json"
+        return folder / _safe(self.backbone) / self.task / name
+
+    def write(self, folder: Path) -> Path:
+        """Write the record below `folder`, whole or not at all."""
+        path = self.path(folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_text(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+        return path
+
+
+def _safe(text: str) -> str:
+    """A text as part of a file name: no separators, no surprises."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)
+
+
+def read(path: Path) -> Record:
+    """Read one record file; a file that is not a record of this schema is a `ValueError` that names it."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"{path}: a record has schema {SCHEMA}, got {data['schema']}; use the matching weighin")
+        data["sizes"] = Sizes(**data["sizes"])
+        data["cost"] = Cost(**data["cost"])
+        data["notes"] = tuple(data["notes"])
+        return Record(**data)
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
+        raise ValueError(f"{path}: not a record ({fault}); remove the file or run the table again") from fault
+
+
+def read_all(folder: Path) -> Iterator[Record]:
+    """Every record below a folder, in the order of the paths."""
+    for path in sorted(folder.rglob("*.json")):
+        yield read(path)
+
+
+EXPORT_COLUMNS: Sequence[str] = (
+    "method",
+    "backbone",
+    "task",
+    "protocol",
+    "budget",
+    "seed",
+    "metric",
+    "value",
+    "encoder_weights",
+    "encoder_nonzero",
+    "whole_parameters",
+    "macs",
+    "seconds_marginal",
+    "seconds_standalone",
+    "key",
+)
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row a record, the columns of `EXPORT_COLUMNS`, sorted so that equal records give equal bytes."""
+    rows = [
+        {
+            "method": record.method,
+            "backbone": record.backbone,
+            "task": record.task,
+            "protocol": record.protocol,
+            "budget": record.budget,
+            "seed": record.seed,
+            "metric": record.metric,
+            "value": record.value,
+            "encoder_weights": record.sizes.encoder_weights,
+            "encoder_nonzero": record.sizes.encoder_nonzero,
+            "whole_parameters": record.sizes.whole_parameters,
+            "macs": record.sizes.macs,
+            "seconds_marginal": record.cost.seconds_marginal,
+            "seconds_standalone": record.cost.seconds_standalone,
+            "key": record.key,
+        }
+        for record in records
+    ]
+    table = pd.DataFrame(rows, columns=list(EXPORT_COLUMNS))
+    return table.sort_values(
+        ["backbone", "task", "protocol", "method", "budget", "seed", "key"], ascending=True, ignore_index=True
+    )

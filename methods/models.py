@@ -1,0 +1,129 @@
+"""Encoders as files: loading, saving, finding the matrices to compress. Safetensors only, no remote code."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+from methods.layers.low_rank import LowRankLinear
+
+CONFIG = "config.json"
+STRUCTURE = "structure.json"
+WEIGHTS = "model.safetensors"
+
+
+class UnsupportedEncoderError(ValueError):
+    """The model has no encoder layers with linear matrices, so there is nothing to compress."""
+
+
+def encoder_layers(model: nn.Module) -> tuple[str, nn.ModuleList]:
+    """The stack of encoder layers and its name, found by structure rather than by BERT's names.
+
+    It is the module list whose items are of one class and which holds the most linear weights; of lists that
+    hold equally many (one inside the other) the outermost wins.
+    """
+    best: tuple[int, str, nn.ModuleList] | None = None
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.ModuleList) or len({type(item) for item in module}) != 1:
+            continue
+        weights = sum(linear.weight.numel() for linear in module.modules() if isinstance(linear, nn.Linear))
+        if weights and (best is None or weights > best[0]):
+            best = (weights, name, module)
+    if best is None:
+        raise UnsupportedEncoderError(
+            f"{type(model).__name__}: an encoder to compress has a list of like layers with linear matrices "
+            "(torch.nn.Linear), and this model has none; choose an encoder such as BERT, RoBERTa or DistilBERT"
+        )
+    return best[1], best[2]
+
+
+def matrices(model: nn.Module) -> dict[str, nn.Linear | LowRankLinear]:
+    """The matrices to compress, in the model's own order: module name -> layer that computes x W^T + b.
+
+    A factorized matrix counts as one, under its own name.
+    """
+    prefix, layers = encoder_layers(model)
+    found: dict[str, nn.Linear | LowRankLinear] = {}
+    for name, module in layers.named_modules(prefix=prefix):
+        inside = any(name.startswith(f"{taken}.") for taken in found)
+        if isinstance(module, nn.Linear | LowRankLinear) and not inside:
+            found[name] = module
+    return found
+
+
+def moved(model: PreTrainedModel, device: str) -> PreTrainedModel:
+    """The same model, its tensors on the device."""
+    nn.Module.to(model, device)  # transformers' own `to` hides its signature from type checkers
+    return model
+
+
+def put(model: nn.Module, modules: Mapping[str, nn.Module]) -> None:
+    """Put modules in the place of others, by name, inside `model`."""
+    for name, module in modules.items():
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, module)
+
+
+def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> PreTrainedModel:
+    """A pre-trained encoder with a fresh head of `outputs` logits, initialised from `seed`.
+
+    What is read from the folder does not depend on the seed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=outputs,
+            problem_type="regression" if outputs == 1 else "single_label_classification",
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            dtype=torch.float32,
+        )
+    return moved(model, device)
+
+
+def save(model: PreTrainedModel, folder: Path) -> None:
+    """Write a model: `config.json`, `model.safetensors`, and `structure.json` for the matrices replaced."""
+    ranks = {name: layer.rank for name, layer in matrices(model).items() if isinstance(layer, LowRankLinear)}
+    (folder / CONFIG).write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
+    (folder / STRUCTURE).write_text(json.dumps({"low_rank": ranks}, indent=1), encoding="utf-8")
+    save_weights(model, folder / WEIGHTS)
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write the parameters and persistent buffers; tensors that share memory are written each."""
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    save_file(state, path, metadata={"format": "pt"})
+
+
+def load(folder: Path, *, attention: str = "sdpa", device: str = "cpu") -> PreTrainedModel:
+    """Read a model that `save` wrote: float32, in evaluation mode.
+
+    Args:
+        folder: The artifact's folder.
+        attention: Which implementation computes attention; counting needs 'eager'.
+        device: Where it is put.
+    """
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with torch.random.fork_rng(devices=[]):  # the random initialisation is overwritten at once
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(
+            config, attn_implementation=attention, trust_remote_code=False
+        )
+    ranks: dict[str, int] = json.loads((folder / STRUCTURE).read_text(encoding="utf-8"))["low_rank"]
+    layers = matrices(model)
+    put(model, {name: _empty_low_rank(layers[name], rank) for name, rank in ranks.items()})
+    model.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+    model.eval()
+    return moved(model, device)
+
+
+def _empty_low_rank(layer: nn.Linear | LowRankLinear, rank: int) -> LowRankLinear:
+    """A low-rank layer of the shape of another, its values still to be loaded."""
+    assert isinstance(layer, nn.Linear)  # noqa: S101  # the configuration builds a dense model
+    inner = nn.Linear(layer.in_features, rank, bias=False)
+    return LowRankLinear(inner, nn.Linear(rank, layer.out_features, bias=layer.bias is not None))

@@ -1,0 +1,119 @@
+"""Gradual unstructured pruning while fine-tuning: by magnitude (zero order) or by sensitivity (first order)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from safetensors.torch import save_file
+
+from methods import models
+from methods.contract import Distillation, Recipe, derive
+from methods.stages import parts
+from methods.stages.encode import Encode
+from methods.stages.spectra import spectra
+from methods.stages.stage import Json, Stage, Workbench
+from methods.training.loop import train
+from methods.training.pruning import Pruning
+
+IMPORTANCE = "importance.safetensors"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the kept share falls: cubic from 1 to `kept` between the two shares of the steps (Eq. 5)."""
+
+    kept: float  # v_f
+    warmup: float  # t_i as a share of the steps
+    cooldown: float  # t_f as a share of the steps
+    interval: int = 10  # steps between maskings
+
+    def __post_init__(self) -> None:
+        """Refuse schedules without a decay, all faults at once."""
+        faults = []
+        if not 0 < self.kept <= 1:
+            faults.append(f"kept is a fraction in (0, 1], got {self.kept}; write 0.5 for 50 %")
+        if min(self.warmup, self.cooldown) < 0 or self.warmup + self.cooldown >= 1:
+            faults.append(
+                "warmup and cooldown are shares >= 0 of the steps that leave room for the decay, "
+                f"got {self.warmup} + {self.cooldown}; together they stay below 1"
+            )
+        if self.interval < 1:
+            faults.append(f"interval is a number of steps >= 1, got {self.interval}")
+        if faults:
+            raise ValueError("Schedule: " + "; ".join(faults))
+
+
+@dataclass(frozen=True)
+class Score:
+    """What decides which weight goes: |w|, or the moving average of |w * dL/dw|."""
+
+    order: Literal["zero", "first"]
+    beta: float = 0.85  # of the moving average over windows (first order)
+    window: int = 10  # steps averaged before they enter the moving average (first order)
+    scope: Literal["global", "local"] = "global"  # one threshold for all matrices, or one each
+
+    def __post_init__(self) -> None:
+        """Refuse scores that do not exist, all faults at once."""
+        faults = []
+        if self.order not in ("zero", "first"):
+            faults.append(f"order is zero (magnitude) or first (sensitivity), got {self.order}")
+        if self.scope not in ("global", "local"):
+            faults.append(f"scope is global or local, got {self.scope}")
+        if not 0 <= self.beta < 1:
+            faults.append(f"beta is a share of the past in [0, 1), got {self.beta}")
+        if self.window < 1:
+            faults.append(f"window is a number of steps >= 1, got {self.window}")
+        if faults:
+            raise ValueError("Score: " + "; ".join(faults))
+
+
+@dataclass(frozen=True)
+class Prune(Stage):
+    """Fine-tune a pre-trained encoder while its matrices lose weights.
+
+    Artifact: the model with exact zeros, and for first-order scores `importance.safetensors`: the final moving
+    average, one non-negative tensor [out, in] a matrix (the S of LPAF).
+    """
+
+    kind: ClassVar[str] = "prune"
+
+    encoder: str  # fingerprint: pruning starts from pre-trained weights, not from a fine-tuned model (section 4.1)
+    data: Encode
+    teacher: Stage
+    recipe: Recipe
+    distillation: Distillation
+    schedule: Schedule
+    score: Score
+    seed: int
+
+    @property
+    def effort(self) -> float:
+        """Rows seen."""
+        return parts.effort(self.recipe, self.data)
+
+    @property
+    def scale(self) -> str:
+        """Trainings of one scale have like speed."""
+        return f"{self.encoder}/{self.data.data}"
+
+    def run(self, bench: Workbench) -> Mapping[str, Json]:
+        """Train, prune, save; the facts hold the averages of rank and zero rows."""
+        model = models.pretrained(
+            bench.encoder(self.encoder), self.data.outputs, derive(self.seed, "head"), bench.device
+        )
+        pruning = Pruning(self.score, self.schedule)
+        facts = train(
+            model,
+            parts.train_split(self.data, bench),
+            parts.distilled(self.data, self.teacher, self.distillation, bench),
+            self.recipe,
+            seed=self.seed,
+            bench=bench,
+            hooks=(pruning,),
+            validate=parts.validation(model, self.data, self.recipe, bench),
+        )
+        models.save(model, bench.folder)
+        if self.score.order == "first":
+            scores = pruning.scores()
+            save_file({name: score.cpu().contiguous() for name, score in scores.items()}, bench.folder / IMPORTANCE)
+        return {**facts, "spectrum": dict(spectra(model))}

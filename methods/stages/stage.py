@@ -1,0 +1,177 @@
+"""A stage: a frozen description of work, and the key that names what the work leaves behind.
+
+Two stages that describe the same work are the same stage, whoever asked for them: that is how one fine-tuned
+teacher serves every method, and how a finished table costs nothing to run again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """One split of a task as text: `ids` (n,), `texts` (columns, n), `labels` (n,)."""
+
+    ids: tuple[int | str, ...]
+    texts: tuple[tuple[str, ...], ...]
+    labels: tuple[int, ...] | tuple[float, ...]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.ids)
+
+
+class Workbench(Protocol):
+    """What a running stage may use. The harness provides it; a stage reaches for nothing else."""
+
+    @property
+    def folder(self) -> Path:
+        """An empty folder; what the stage writes here becomes its artifact."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that outlives a kill: checkpoints go here, and are found again on resumption."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """The torch device the stage computes on, e.g. 'cpu' or 'cuda'."""
+        ...
+
+    def artifact(self, stage: "Stage") -> Path:
+        """The folder of a finished sub-stage, its content verified against its hashes."""
+        ...
+
+    def encoder(self, fingerprint: str) -> Path:
+        """The folder of the pre-trained encoder with this fingerprint."""
+        ...
+
+    def rows(self, fingerprint: str, split: str) -> Rows:
+        """One split of the task data with this fingerprint."""
+        ...
+
+    def score(self, task: str, logits: Any, labels: Any) -> dict[str, float]:
+        """Every metric of a task, the table's first, from logits [n, outputs] and labels [n]."""
+        ...
+
+    def progress(self, done: int, total: int, **facts: float) -> None:
+        """Say how far the stage is; cheap enough to call at every step."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage(ABC):
+    """Work described by plain values and other stages.
+
+    A subclass is a frozen dataclass that sets `kind` (a name of its own, so that the class may move without
+    orphaning artifacts) and `version` (raised by hand when the same fields would give another artifact), and
+    implements `run`. Fields may be: None, bool, int, float, str, tuples of these, frozen dataclasses of these,
+    and stages. Anything else is a `TypeError` that names the field.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @abstractmethod
+    def run(self, bench: Workbench) -> Mapping[str, Json]:
+        """Do the work, write the artifact into `bench.folder`, return facts worth keeping in the manifest."""
+
+    @cached_property
+    def description(self) -> dict[str, Json]:
+        """Kind, version and fields; a sub-stage stands as `{"stage": key}`."""
+        fields: dict[str, Json] = {
+            field.name: _plain(getattr(self, field.name), f"{type(self).__name__}.{field.name}")
+            for field in dataclasses.fields(self)
+        }
+        return {"kind": self.kind, "version": self.version, "fields": fields}
+
+    @cached_property
+    def key(self) -> str:
+        """sha256 (64 hex digits) of the canonical JSON of `description`."""
+        return digest(self.description)
+
+    @cached_property
+    def needs(self) -> tuple["Stage", ...]:
+        """The stages whose artifacts this one reads, in the order of its fields, each once."""
+        found: dict[str, Stage] = {}
+        for field in dataclasses.fields(self):
+            for stage in _stages(getattr(self, field.name)):
+                found.setdefault(stage.key, stage)
+        return tuple(found.values())
+
+    @property
+    def effort(self) -> float:
+        """How much work this is, in units the stage's kind defines (training: rows seen); 0 = negligible."""
+        return 0.0
+
+    def walk(self) -> Iterator["Stage"]:
+        """This stage and all it stands on, dependencies first, each key once."""
+        seen: set[str] = set()
+
+        def visit(stage: Stage) -> Iterator[Stage]:
+            if stage.key in seen:
+                return
+            seen.add(stage.key)
+            for needed in stage.needs:
+                yield from visit(needed)
+            yield stage
+
+        yield from visit(self)
+
+
+def digest(value: Json) -> str:
+    """sha256 of canonical JSON: sorted keys, no blanks, UTF-8; numbers that are equal are written alike."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object, where: str) -> Json:
+    """The JSON form of a field; the law of what a field may hold is kept here."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where}: a stage's numbers are finite, got {value}; refuse it where it arises")
+        return int(value) if value.is_integer() else value  # 1 and 1.0 are the same work, hence the same key
+    if isinstance(value, Stage):
+        return {"stage": value.key}
+    if isinstance(value, tuple):
+        return [_plain(item, f"{where}[{place}]") for place, item in enumerate(value)]
+    if _is_value(value):
+        return {
+            field.name: _plain(getattr(value, field.name), f"{where}.{field.name}")
+            for field in dataclasses.fields(value)  # type: ignore[arg-type]  # _is_value has checked it
+        }
+    raise TypeError(
+        f"{where}: a stage's fields are plain values, tuples, frozen dataclasses or stages, "
+        f"got {type(value).__name__}; give the stage a description of it instead"
+    )
+
+
+def _is_value(value: object) -> bool:
+    return (
+        dataclasses.is_dataclass(value)
+        and not isinstance(value, type)
+        and bool(type(value).__dataclass_params__.frozen)  # type: ignore[attr-defined]  # set by dataclasses
+    )
+
+
+def _stages(value: object) -> Iterator[Stage]:
+    if isinstance(value, Stage):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _stages(item)
+    elif _is_value(value):
+        for field in dataclasses.fields(value):  # type: ignore[arg-type]  # _is_value has checked it
+            yield from _stages(getattr(value, field.name))

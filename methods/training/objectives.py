@@ -1,0 +1,73 @@
+"""What a batch's loss is: plain supervision, distillation, and two-pass consistency training."""
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from methods.contract import Distillation, Kind
+from methods.ops.losses import consistency, distillation, supervised
+from methods.training.batches import Batch
+
+
+class Objective(Protocol):
+    """The loss of one batch, a scalar in float32."""
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Run the model and weigh its answer."""
+        ...
+
+
+def logits_of(model: nn.Module, batch: Batch) -> Tensor:
+    """The model's logits in float32, [rows, outputs]."""
+    logits: Tensor = model(**batch.inputs).logits
+    return logits.float()
+
+
+class Supervised:
+    """Cross-entropy for classes, mean squared error for scores."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind: Kind = kind
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Mean over the batch."""
+        return supervised(logits_of(model, batch), batch.labels, self.kind)
+
+
+class Distilled:
+    """The unified objective: hard labels and the teacher's logits, which were computed once and kept."""
+
+    def __init__(self, kind: Kind, weights: Distillation, teacher: Tensor) -> None:
+        """`teacher` holds the logits of every training row, [rows of the split, outputs], on the device."""
+        self.kind: Kind = kind
+        self.weights = weights
+        self.teacher = teacher
+
+    def of_logits(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Hard * CE + soft * T^2 * KL(teacher || student); regression: squared errors in both places."""
+        weights, teacher = self.weights, self.teacher[batch.index]
+        hard = supervised(logits, batch.labels, self.kind)
+        if self.kind == "regression":
+            soft = supervised(logits, teacher[:, 0], self.kind)
+        else:
+            soft = distillation(logits, teacher, weights.temperature)
+        return weights.hard * hard + weights.soft * soft
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """One pass."""
+        return self.of_logits(logits_of(model, batch), batch)
+
+
+class TwoPass:
+    """Two stochastic passes as one doubled batch, and a penalty where their answers differ (Eq. 14)."""
+
+    def __init__(self, single: Distilled, weight: float) -> None:
+        """`weight` is lambda_c, the consistency loss's factor."""
+        self.single = single
+        self.weight = weight
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """1/2 [L(pass 1) + L(pass 2)] + lambda_c * L_c."""
+        first, second = logits_of(model, batch.doubled()).chunk(2)
+        supervision = 0.5 * (self.single.of_logits(first, batch) + self.single.of_logits(second, batch))
+        return supervision + self.weight * consistency(first, second, self.single.kind)  # Eq. 14

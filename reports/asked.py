@@ -1,0 +1,125 @@
+"""What was asked for on the command line, made into the cells of an experiment."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import methods
+from benchmarks import experiment
+from benchmarks.cells import Cell
+from benchmarks.experiment import Options, Results
+from methods.stages.stage import Stage
+from reports import plugins, tables, typed
+from reports.faults import UsageError
+from reports.tables import Blueprint
+from reports.tables.gaps import gaps
+from reports.tables.table import Table
+from reports.terminal import Watch
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The options that describe an experiment, as they were typed; None means the table's default."""
+
+    table: str
+    backbone: str = "mini"
+    data: str | None = None
+    tasks: str | None = None
+    methods: str | None = None
+    budgets: str | None = None
+    seeds: str | None = None
+    protocol: str = "quick"
+    changes: Sequence[str] = ()
+    plugins: Sequence[Path] = ()
+
+    def experiment(self) -> "Experiment":
+        """The experiment that was asked for; plugins are loaded on the way.
+
+        Raises:
+            UsageError: all faults at once, as far as they can be found together.
+        """
+        blueprint = tables.get(self.table)
+        plugins.load(self.plugins)
+        options = self._options(blueprint)
+        try:
+            return Experiment(blueprint, options, experiment.cells(options), tuple(self.plugins))
+        except experiment.UsageFault as fault:
+            raise UsageError(str(fault)) from fault
+
+    def _options(self, blueprint: Blueprint) -> Options:
+        wrong: list[str] = []
+        known = methods.available()
+        usual = blueprint.defaults
+        chosen = usual.methods if self.methods is None else typed.listed("--methods", self.methods, wrong)
+        if chosen is None:
+            chosen = tuple(known)
+        if chosen and usual.reference in known and usual.reference not in chosen:
+            chosen = (*chosen, usual.reference)
+        options = Options(
+            backbone=self.backbone,
+            data=self.data,
+            tasks=usual.tasks if self.tasks is None else typed.listed("--tasks", self.tasks, wrong),
+            methods=chosen,
+            budgets=usual.budgets
+            if self.budgets is None
+            else typed.numbers("--budgets", self.budgets, float, "0.5,0.25", wrong),
+            seeds=usual.seeds if self.seeds is None else typed.numbers("--seeds", self.seeds, int, "1,2,3", wrong),
+            protocol=self.protocol,
+            overrides=typed.overrides(self.changes, wrong),
+        )
+        if wrong:
+            raise UsageError("\n".join(wrong))
+        return options
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A table's blueprint, and the cells it is asked for."""
+
+    blueprint: Blueprint
+    options: Options
+    cells: Sequence[Cell]
+    plugins: Sequence[Path] = ()
+
+    @property
+    def refused(self) -> int:
+        """How many cells have no value because their method refuses them."""
+        return sum(cell.refused is not None for cell in self.cells)
+
+    def stages(self) -> dict[str, Stage]:
+        """Every stage of the cells by key."""
+        return {stage.key: stage for cell in self.cells if cell.refused is None for stage in cell.stage.walk()}
+
+    def measure(self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False) -> tuple[Results, Table]:
+        """Compute what is missing, with bars on a terminal, and draw the table."""
+        with Watch({key: stage.effort for key, stage in self.stages().items()}) as events:
+            results = experiment.execute(
+                self.cells,
+                self.options,
+                store=store,
+                runs=runs,
+                jobs=jobs,
+                events=events,
+                retry_failed=retry_failed,
+                plugins=self.plugins,
+            )
+        missing = gaps(self.cells, results.refused, results.failed)
+        return results, self.blueprint.draw(results.records, missing, self.options.methods, self.options.tasks)
+
+
+def reasons(results: Results) -> list[str]:
+    """A sentence for each reason that cells failed for."""
+    counts: dict[str, int] = {}
+    for reason in results.failed.values():
+        counts[reason] = counts.get(reason, 0) + 1
+    return [f"{count} cell{'s' * (count > 1)} failed: {reason}" for reason, count in counts.items()]
+
+
+def counts(results: Results) -> dict[str, object]:
+    """A run's results as plain facts; the records themselves are files."""
+    return {
+        "records": [record.key for record in results.records],
+        "refused": results.refused,
+        "failed": results.failed,
+        "seconds": results.seconds,
+    }

@@ -1,0 +1,118 @@
+"""A table for the terminal: as many tasks side by side as fit, the rest below."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from reports.tables.table import Entry, Group, Row, Table, number, percent
+
+LABEL = 19  # labels up to this length stand beside their numbers, longer ones above them
+
+
+def render(table: Table, width: int, *, stars: bool) -> list[Text]:
+    """The table in lines of at most `width` characters, if `width` holds one task.
+
+    Args:
+        table: what to print.
+        width: characters a line, at least 40.
+        stars: whether a star marks the best; for output where bold cannot be seen.
+    """
+    lines = [*_wrapped(table.title, width, style="bold"), Text()]
+    for places in _pages(table, width):
+        lines += [*_sheet(table, places, width, stars=stars), Text()]
+    lines += _wrapped(table.caption, width)
+    for mark, sentence in table.footnotes:
+        lines += _wrapped(f"{mark or '-'} {sentence}", width, indent="  ")
+    return lines
+
+
+def _wrapped(text: str, width: int, style: str = "", indent: str = "") -> Iterator[Text]:
+    for line in textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False):
+        yield Text(line, style=style)
+
+
+def _pages(table: Table, width: int) -> Iterator[tuple[int, ...]]:
+    """The positions of the groups that stand side by side, page by page; at least one a page."""
+    page: list[int] = []
+    used = _label_width(table)
+    for place in range(len(table.groups)):
+        need = sum(1 + digits + marks for digits, marks in _widths(table, place))
+        if page and used + need > width:
+            yield tuple(page)
+            page, used = [], _label_width(table)
+        page.append(place)
+        used += need
+    if page:
+        yield tuple(page)
+
+
+def _label_width(table: Table) -> int:
+    labels = [len(_label(row)) for block in table.blocks for row in block.rows]
+    return max((length for length in labels if length <= LABEL), default=4)
+
+
+def _label(row: Row) -> str:
+    return f" {row.label}{row.marks}"
+
+
+def _widths(table: Table, place: int) -> list[tuple[int, int]]:
+    """Of each column of one group: the widths of its numbers, and of the star and marks after them."""
+    group = table.groups[place]
+    columns = []
+    for column, budget in enumerate(group.budgets):
+        cells = [_cell(row, table, place, column) for block in table.blocks for row in block.rows]
+        entries = [cell for cell in cells if cell is not None]
+        after = max((len(entry.marks) + entry.best for entry in entries), default=0)
+        heads = (len(head) - after for head in (_head(group, column), percent(budget)))
+        columns.append((max(*heads, *(len(number(entry)) for entry in entries)), after))
+    return columns
+
+
+def _head(group: Group, column: int) -> str:
+    """The task's name stands over the middle one of its columns."""
+    return group.task + group.marks if column == len(group.budgets) // 2 else ""
+
+
+def _cell(row: Row, table: Table, place: int, column: int) -> Entry | None:
+    """The entry of a row in a column of a group; None where a spanning entry stands in another column."""
+    if row.spans:
+        return row.entries[place] if column == len(table.groups[place].budgets) // 2 else None
+    before = sum(len(group.budgets) for group in table.groups[:place])
+    return row.entries[before + column]
+
+
+def _sheet(table: Table, places: Sequence[int], width: int, *, stars: bool) -> Iterator[Text]:
+    """The lines of one page: the heads of these groups, a rule, and every row."""
+    columns = [(place, column, *size) for place in places for column, size in enumerate(_widths(table, place))]
+    label = _label_width(table)
+    for level, left in enumerate(("", "kept")):
+        text = left.ljust(label)
+        for place, column, digits, marks in columns:
+            group = table.groups[place]
+            head = (_head(group, column), percent(group.budgets[column]))[level]
+            text += " " + head.rjust(digits).ljust(digits + marks)
+        yield Text(text.rstrip(), style="" if level else "bold")
+    yield Text("─" * min(width, label + sum(1 + digits + marks for _, _, digits, marks in columns)))
+    for block in table.blocks:
+        yield Text(block.title, style="italic")
+        for row in block.rows:
+            text = _label(row)
+            if len(text) > label:
+                yield from _wrapped(text, width, indent="   ")
+                text = ""
+            line = Text(text.ljust(label))
+            for place, column, digits, marks in columns:
+                line.append_text(_text(_cell(row, table, place, column), digits, marks, stars=stars))
+            line.rstrip()
+            yield line
+
+
+def _text(entry: Entry | None, digits: int, marks: int, *, stars: bool) -> Text:
+    """A cell after a blank: the number, right-aligned; a star or bold for the best; the marks."""
+    if entry is None:
+        return Text(" " * (1 + digits + marks))
+    figure = number(entry)
+    text = Text(" " * (1 + digits - len(figure))).append(figure, style="bold" if entry.best else "")
+    after = ("*" if entry.best and stars else "") + entry.marks
+    return text.append(after.ljust(marks))

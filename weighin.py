@@ -1,0 +1,416 @@
+"""The command line: reads what the user typed, calls the parts, prints what they give.
+
+Everything heavy is imported inside the commands, so that help answers at once.
+"""
+# ruff: noqa: PLC0415, PLR0917 - see above; and a command has as many parameters as the user has options
+
+import contextlib
+import importlib
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from reports import facts, faults
+
+if TYPE_CHECKING:
+    from benchmarks.experiment import Results
+
+STOPPED = "stopped; the same command goes on where it was"
+# The mini world's own run: minutes on two cores, and seeds enough for a standard deviation.
+DEMO_TASKS, DEMO_PROTOCOL = "mini-rte,mini-mrpc", "mini"
+DEMO_METHODS = "lpaf,svd-ft,up-zero,up-first"
+DEMO_BUDGETS, DEMO_SEEDS = "0.5,0.25,0.16", "1,2,3"
+DEMO_WORLD = (
+    "The demo compresses a miniature BERT on generated tasks; what that world is and is not: docs/mini-world.md."
+)
+
+app = typer.Typer(
+    help="Weighs language-model compression methods on one scale.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
+TableName = Annotated[str, typer.Argument(metavar="TABLE", help="The table, e.g. table2.")]
+Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Folder with the tasks' data, or 'hub'; mini tasks need none.", rich_help_panel=WHAT),
+]
+Tasks = Annotated[str | None, typer.Option(help="Tasks, with commas: rte,mrpc.", rich_help_panel=WHAT)]
+Methods = Annotated[
+    str | None,
+    typer.Option(
+        help="Methods, with commas: 'lpaf,lpaf(rank=20)'; the dense reference is added.", rich_help_panel=WHAT
+    ),
+]
+Budgets = Annotated[
+    str | None, typer.Option(help="Shares of the encoder's weights that stay: 0.5,0.25.", rich_help_panel=WHAT)
+]
+Seeds = Annotated[str | None, typer.Option(help="Seeds, with commas: 1,2,3.", rich_help_panel=WHAT)]
+Protocol = Annotated[str, typer.Option(help="Training protocol: paper, quick, mini.", rich_help_panel=WHAT)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change the protocol: lr=3e-5; repeatable.", rich_help_panel=WHAT
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="A file with METHODS; repeatable.", rich_help_panel=WHAT),
+]
+Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stages.", rich_help_panel=WHERE)]
+Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
+Jobs = Annotated[int, typer.Option(min=1, help="Stages at a time.", rich_help_panel=HOW)]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.", rich_help_panel=HOW)]
+
+STORE, RUNS = Path("results/store"), Path("results/runs")
+
+
+@app.command()
+def run(
+    table: TableName,
+    backbone: Backbone = "mini",
+    data: Data = None,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    budgets: Budgets = None,
+    seeds: Seeds = None,
+    protocol: Protocol = "quick",
+    changes: Set = None,
+    plugin: Plugins = None,
+    store: Store = STORE,
+    runs: Runs = RUNS,
+    jobs: Jobs = 1,
+    retry_failed: Retry = False,
+    json: AsJson = False,
+) -> None:
+    """Measure what a table needs and is not there yet, then print the table."""
+    with _told():
+        from reports import asked, output
+
+        experiment = asked.Asked(
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+        ).experiment()
+        results, drawn = experiment.measure(store, runs, jobs, retry_failed=retry_failed)
+        if json:
+            _print_json({**asked.counts(results), "table": drawn})
+        else:
+            output.show_table(drawn)
+        _end(results)
+
+
+@app.command()
+def plan(
+    table: TableName,
+    backbone: Backbone = "mini",
+    data: Data = None,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    budgets: Budgets = None,
+    seeds: Seeds = None,
+    protocol: Protocol = "quick",
+    changes: Set = None,
+    plugin: Plugins = None,
+    store: Store = STORE,
+    jobs: Jobs = 1,
+    json: AsJson = False,
+) -> None:
+    """List the stages a run would need: shared, stored already, and the expected time. Runs nothing."""
+    with _told():
+        from benchmarks.experiment import plan as planned
+        from reports import asked, output, states
+
+        experiment = asked.Asked(
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+        ).experiment()
+        found = planned(experiment.cells, experiment.options, store=store, jobs=jobs)
+        if json:
+            _print_json(states.plan_facts(found))
+        else:
+            output.show(*states.of_plan(found, len(experiment.cells), experiment.refused))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Table, figure and records.", rich_help_panel=WHERE)] = Path(
+        "results/demo"
+    ),
+    store: Store = STORE,
+    jobs: Jobs = 2,
+    json: AsJson = False,
+) -> None:
+    """Run Table 2 on the embedded mini world: no network, a few minutes."""
+    with _told():
+        _say(DEMO_WORLD)
+        from reports import asked, output
+        from reports.figures import trade_off
+
+        experiment = asked.Asked(
+            "table2",
+            tasks=DEMO_TASKS,
+            methods=DEMO_METHODS,
+            budgets=DEMO_BUDGETS,
+            seeds=DEMO_SEEDS,
+            protocol=DEMO_PROTOCOL,
+        ).experiment()
+        results, drawn = experiment.measure(store, out / "runs", jobs)
+        written = [output.write(out / f"table2.{form}", output.formatted(drawn, form)) for form in ("md", "csv")]
+        if results.records:
+            written.append(trade_off.draw(results.records, out / "trade-off.png", experiment.options.methods))
+        written.append(out / "runs")
+        if json:
+            _print_json({**asked.counts(results), "written": written, "table": drawn})
+        else:
+            output.show_table(drawn)
+            output.show("", "Written:", *(f"  {path}" for path in written))
+        _end(results)
+
+
+@app.command()
+def report(
+    table: TableName,
+    form: Annotated[str, typer.Option("--format", metavar="md|csv|text", help="How it is written.")] = "text",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here, not to standard output.")] = None,
+    runs: Runs = RUNS,
+    backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Only these tasks.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Only these methods.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Print a table from the records there are."""
+    with _told():
+        from reports import output, selection, tables
+
+        blueprint = tables.get(table)
+        output.check_format(form)
+        drawn = selection.drawn(blueprint, runs, backbone=backbone, protocol=protocol, tasks=tasks, methods=methods)
+        if out is not None:
+            output.write(out, facts.as_json(drawn) + "\n" if json else output.formatted(drawn, form))
+            _say(f"written: {out}")
+        elif json:
+            _print_json(drawn)
+        elif form == "text":
+            output.show_table(drawn)
+        else:
+            typer.echo(output.formatted(drawn, form), nl=False)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file to write.")], runs: Runs = RUNS
+) -> None:
+    """Write all records as CSV, a line each."""
+    with _told():
+        from benchmarks.records import frame
+        from reports import output, selection
+
+        records = selection.read(runs)
+        output.write(file, frame(records).to_csv(index=False, lineterminator="\n"))
+        _say(f"written: {file} ({len(records)} records)")
+
+
+@app.command()
+def status(
+    store: Store = STORE,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second until Ctrl-C.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Say what is done, running and failed, and when it will be finished."""
+    with _told("no longer watching"):
+        from benchmarks import status as state
+        from benchmarks.store import Store as Artifacts
+        from reports import output, states
+
+        kept = Artifacts(store)
+        if json:
+            _print_json(state.status(kept))
+        elif watch and sys.stdout.isatty():
+            states.watch(lambda: state.status(kept), output.console())
+        else:
+            output.show(*states.of_status(state.status(kept)))
+
+
+@app.command()
+def why(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A stage's key, or its first digits.")],
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="[TABLE]", help="With the options of a run: explain a stage that is not made yet."),
+    ] = None,
+    backbone: Backbone = "mini",
+    data: Data = None,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    budgets: Budgets = None,
+    seeds: Seeds = None,
+    protocol: Protocol = "quick",
+    changes: Set = None,
+    plugin: Plugins = None,
+    store: Store = STORE,
+    json: AsJson = False,
+) -> None:
+    """Describe a stage and its inputs; if it will be computed again, which input changed."""
+    with _told():
+        from benchmarks.store import Store as Artifacts
+        from benchmarks.why import UnknownKeyError, explain
+
+        planned = {}
+        if table is not None:
+            from reports import asked
+
+            planned = (
+                asked.Asked(
+                    table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+                )
+                .experiment()
+                .stages()
+            )
+        with faults.usage(UnknownKeyError):
+            found = explain(key, Artifacts(store), planned)
+        _facts(found, json)
+
+
+@app.command()
+def methods(plugin: Plugins = None, json: AsJson = False) -> None:
+    """List the methods with their sources."""
+    with _told():
+        import methods as registry
+        from reports import plugins
+
+        plugins.load(plugin or ())
+        rows = [
+            {"name": name, "label": one.title(), "family": one.family, "source": one.source, "knobs": one.knobs()}
+            for name, one in registry.available().items()
+        ]
+        _list(rows, ("name", "family", "source"), json)
+
+
+@app.command()
+def tasks(json: AsJson = False) -> None:
+    """List the tasks with their sources."""
+    with _told():
+        from benchmarks import tasks as registry
+
+        rows = [
+            {"name": name, "kind": task.kind, "metric": task.metric, "source": task.source, "hub": task.hub}
+            for name, task in registry.available().items()
+        ]
+        _list(rows, ("name", "metric", "source"), json)
+
+
+@app.command()
+def backbones(json: AsJson = False) -> None:
+    """List the encoders that have a short name; a folder or any hub id will do as well."""
+    with _told():
+        from benchmarks.backbones.known import KNOWN
+
+        rows = [{"name": known.name, "hub": known.hub, "source": known.source} for known in KNOWN]
+        _list(rows, ("name", "source", "hub"), json)
+
+
+@app.command()
+def check(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the list or of a plugin.")],
+    plugin: Plugins = None,
+    json: AsJson = False,
+) -> None:
+    """Run the contract tests on one method, also one from outside."""
+    with _told():
+        import methods as registry
+        from benchmarks import checks
+        from reports import output, plugins
+
+        plugins.load(plugin or ())
+        with faults.usage(registry.UnknownMethodError):
+            registry.get(method)
+        results = checks.check(method)
+        if json:
+            _print_json(results)
+        else:
+            output.show(*facts.verdicts(results))
+        if not all(one.passed for one in results):
+            raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    what: Annotated[Literal["train", "factorize", "prune"], typer.Argument(help="The part that is measured.")],
+    json: AsJson = False,
+) -> None:
+    """Measure our speed against the usual ways, side by side in one run."""
+    with _told():
+        _facts(importlib.import_module(f"benchmarks.bench.{what}").compare(), json)
+
+
+@contextlib.contextmanager
+def _told(stopped: str = STOPPED) -> Iterator[None]:
+    """Turn what goes wrong outside of this program into sentences and an exit status."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say(stopped)
+        raise typer.Exit(130) from None
+    except Exception as fault:
+        status = faults.status(fault)
+        if status is None:
+            raise
+        _say(str(fault))
+        raise typer.Exit(status) from None
+
+
+def _end(results: "Results") -> None:
+    """Say which cells failed; the exit status says it too."""
+    from reports import asked
+
+    for reason in asked.reasons(results):
+        _say(reason)
+    if results.failed:
+        raise typer.Exit(1)
+
+
+def _list(rows: Sequence[Mapping[str, Any]], heads: Sequence[str], json: bool) -> None:
+    from reports import output
+
+    if json:
+        _print_json(rows)
+    else:
+        output.show(facts.columns(rows, heads))
+
+
+def _facts(found: Mapping[str, Any], json: bool) -> None:
+    from reports import output
+
+    if json:
+        _print_json(found)
+    else:
+        output.show(*facts.lines(found))
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(facts.as_json(value))
+
+
+def _say(words: str) -> None:
+    """To standard error, which is for people."""
+    for line in words.splitlines():
+        typer.echo(f"weighin: {line}", err=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # '±' where the terminal has no such sign
+    app()
+
+
+if __name__ == "__main__":
+    main()
