@@ -2,7 +2,7 @@
 
 Everything heavy is imported inside the commands, so that help answers at once.
 """
-# ruff: noqa: PLC0415, PLR0917 - see above; and a command has as many parameters as the user has options
+# ruff: noqa: PLC0415
 
 import contextlib
 import importlib
@@ -134,7 +134,7 @@ def plan(
         if json:
             _print_json(states.plan_facts(found))
         else:
-            output.show(*states.of_plan(found, len(experiment.cells), experiment.refused))
+            output.show(*states.of_plan(found, experiment.purposes(), len(experiment.cells), experiment.refused))
 
 
 @app.command()

@@ -18,7 +18,7 @@ class PlannedStage:
 
     Attributes:
         stage: The stage.
-        state: 'cached', 'missing', 'failed' (earlier, by the method's fault) or 'running' (elsewhere).
+        state: 'cached', 'missing', 'failed' (earlier, by a method's fault) or 'running' (elsewhere).
         shared_by: How many of the wanted stages are it or stand on it.
         seconds: What making it should take; 0 when cached; None when no stage like it was ever measured.
         reason: Why it failed.
@@ -88,7 +88,9 @@ def plan(stages: Sequence[Stage], store: Store, *, jobs: int = 1) -> Plan:
         for key in _needed(stage, schedule):
             shares[key] += 1
     planned = [PlannedStage(stage, "cached", shares[key], 0.0) for key, stage in schedule.present.items()]
-    planned += [_planned(stage, store, history, shares[key]) for key, stage in schedule.stages.items()]
+    failed: dict[str, str] = {}
+    for key, stage in schedule.stages.items():
+        planned.append(_planned(stage, store, history, shares[key], failed))
     ahead = [each for each in planned if each.state != "cached"]
     ends: dict[str, float] = {}  # key -> seconds until it could be done with unlimited jobs
     for each in ahead:
@@ -118,9 +120,15 @@ def _needed(stage: Stage, schedule: Schedule) -> set[str]:
     return found
 
 
-def _planned(stage: Stage, store: Store, history: History | None, shared_by: int) -> PlannedStage:
+def _planned(
+    stage: Stage, store: Store, history: History | None, shared_by: int, failed: dict[str, str]
+) -> PlannedStage:
+    """One missing stage; `failed` maps key -> reason of the stages before it, and is added to."""
     failure = store.failure(stage.key, "method")
-    if failure is not None:
-        return PlannedStage(stage, "failed", shared_by, 0.0, failure.reason)
+    reasons = [failure.reason] if failure else []
+    reasons += [f"needs {part.kind} {part.key[:12]}, which failed" for part in stage.needs if part.key in failed]
+    if reasons:
+        failed[stage.key] = reasons[0]
+        return PlannedStage(stage, "failed", shared_by, 0.0, reasons[0])
     state: State = "missing" if store.owner(stage.key) is None else "running"
     return PlannedStage(stage, state, shared_by, history.seconds(stage) if history else None)

@@ -103,11 +103,16 @@ class _Run:
         self._halted = ""
         if retry_failed:
             for key in self._known:
-                if store.failure(key) is not None:
+                if store.failure(key, "method") is not None:
                     store.forgive(key)
+        store.sweep()
         self._schedule = Schedule(wanted, self._sound)
         for stage in self._schedule.present.values():
             self._settle(stage, Outcome(stage.key, stage.kind, "cached"))
+        for stage in list(self._schedule.stages.values()):
+            failure = store.failure(stage.key, "method")
+            if failure is not None and stage.key in self._schedule.stages:
+                self._give_up(stage, "method", failure.reason, failure.log)
 
     def go(self) -> Mapping[str, Outcome]:
         """Make everything; returns what became of it."""
@@ -116,7 +121,7 @@ class _Run:
         self._store.check_writable()
         with _terminable(), contextlib.closing(self._engine):
             try:
-                while self._schedule.stages:
+                while self._schedule.stages or self._running:
                     self._fill()
                     self._listen()
                     self._look_elsewhere()
@@ -134,8 +139,6 @@ class _Run:
             stage = self._schedule.pop()
             if stage is None:
                 break
-            if stage.key in self._outcomes:  # given up meanwhile
-                continue
             if stage.key in self._alone and self._running:
                 later.append(stage)
                 break

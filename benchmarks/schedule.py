@@ -25,7 +25,9 @@ class Schedule:
         self._dependants: dict[str, set[str]] = {}
         self._rank: dict[str, tuple[int, int, int]] = {}
         self._ready: list[tuple[tuple[int, int, int], str]] = []
+        self._wanted: set[str] = set()
         for place, stage in enumerate(wanted):
+            self._wanted.add(stage.key)
             self.add(stage, place)
 
     def add(self, stage: Stage, place: int = -1) -> None:
@@ -64,7 +66,11 @@ class Schedule:
 
     def pop(self) -> Stage | None:
         """The next stage that may start; None when there is none just now."""
-        return self.stages[heapq.heappop(self._ready)[1]] if self._ready else None
+        while self._ready:
+            key = heapq.heappop(self._ready)[1]
+            if key in self.stages:  # not given up meanwhile
+                return self.stages[key]
+        return None
 
     def again(self, stage: Stage) -> None:
         """Put a popped stage back."""
@@ -72,7 +78,7 @@ class Schedule:
 
     def finish(self, stage: Stage) -> None:
         """A stage's artifact is there; its dependants may become ready."""
-        self.present[stage.key] = self.stages.pop(stage.key)
+        self.present[stage.key] = self.stages.pop(stage.key, stage)
         for key in self._dependants.pop(stage.key, ()):
             waits = self._waits.get(key)
             if waits is not None and stage.key in waits:
@@ -81,14 +87,25 @@ class Schedule:
                     self._push(key)
 
     def fail(self, stage: Stage) -> Sequence[Stage]:
-        """A stage failed for good; returns what can no longer be made, and forgets it all."""
-        self.stages.pop(stage.key)
+        """A stage failed for good; returns what can no longer be made, and forgets it all.
+
+        What only the lost stages would have needed is forgotten too, silently.
+        """
+        self.stages.pop(stage.key, None)
         lost: list[Stage] = []
         for key in sorted(self._dependants.pop(stage.key, ()), key=lambda each: self._rank[each]):
             if key in self.stages:
                 dependant = self.stages[key]
                 lost += [dependant, *self.fail(dependant)]
+        self._drop_parts(stage)
         return lost
+
+    def _drop_parts(self, stage: Stage) -> None:
+        for part in stage.needs:
+            needed = self._dependants.get(part.key, set()) & self.stages.keys()
+            if part.key in self.stages and part.key not in self._wanted and not needed:
+                del self.stages[part.key]
+                self._drop_parts(part)
 
     def lack(self, stage: Stage, needed: Stage) -> None:
         """A popped stage turned out to lack `needed`, thought complete: it waits until that is made anew."""

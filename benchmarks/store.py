@@ -241,9 +241,8 @@ class Store:
                     effort=effort,
                     scale=scale,
                 )
-                sync_tree(work)
-                write_json(work / MANIFEST, manifest.to_json())
-                sync_folder(work)
+                write_json(work / MANIFEST, manifest.to_json(), durable=False)
+                sync_tree(work)  # all of it before the rename shows any of it
                 published = self._publish(work, target)
         finally:
             self.discard(work)
@@ -254,6 +253,7 @@ class Store:
 
     def _publish(self, work: Path, target: Path) -> bool:
         """Rename `work` to `target`; False when a complete artifact stands there already."""
+        new_shelf = not target.parent.exists()
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not self.complete(target.name):
             self.quarantine(target.name)
@@ -264,7 +264,8 @@ class Store:
                 return False
             raise
         sync_folder(target.parent)
-        sync_folder(self.root)
+        if new_shelf:
+            sync_folder(self.root)
         return True
 
     def _clean(self, key: str) -> None:
@@ -273,6 +274,22 @@ class Store:
         for folder in (".failed", ".progress"):
             with contextlib.suppress(OSError):
                 (self.root / folder / f"{key}.json").unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what processes killed at an unlucky moment left behind; never fails, never touches the living's."""
+        for folder in (".scratch", ".progress", ".failed"):
+            for path in self._listed(folder):
+                if self.complete(path.name.partition(".")[0]):
+                    self._clean(path.name.partition(".")[0])
+        for path in self._listed(".work"):
+            if self.owner(path.name.partition(".")[0]) is None:
+                self.discard(path)
+
+    def _listed(self, folder: str) -> list[Path]:
+        try:
+            return [path for path in (self.root / folder).iterdir() if not path.name.startswith(".")]
+        except OSError:
+            return []
 
     # Failures, progress, logs
 

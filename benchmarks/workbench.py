@@ -120,10 +120,10 @@ class StageWorkbench:
             return
         self._told = moment
         plain: dict[str, Json] = {name: _finite(value) for name, value in facts.items()}
-        self._tell(done, total, plain)
         if moment - self._noted >= NOTE_INTERVAL:
             self._noted = moment
             self.note(done, total, plain)
+        self._tell(done, total, plain)
 
     def note(self, done: int, total: int, facts: Mapping[str, Json]) -> None:
         """Write the progress file that `status` and later attempts read."""

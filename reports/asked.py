@@ -13,7 +13,7 @@ from reports import plugins, tables, typed
 from reports.faults import UsageError
 from reports.tables import Blueprint
 from reports.tables.gaps import gaps
-from reports.tables.table import Table
+from reports.tables.table import Table, percent
 from reports.terminal import Watch
 
 
@@ -90,6 +90,14 @@ class Experiment:
         """Every stage of the cells by key."""
         return {stage.key: stage for cell in self.cells if cell.refused is None for stage in cell.stage.walk()}
 
+    def purposes(self) -> dict[str, str]:
+        """Stage key -> what its cells have in common: method, task, budget, seed, as far as they agree."""
+        served: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            for stage in cell.stage.walk() if cell.refused is None else ():
+                served.setdefault(stage.key, []).append(cell)
+        return {key: _common(cells) for key, cells in served.items()}
+
     def measure(self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False) -> tuple[Results, Table]:
         """Compute what is missing, with bars on a terminal, and draw the table."""
         with Watch({key: stage.effort for key, stage in self.stages().items()}) as events:
@@ -105,6 +113,19 @@ class Experiment:
             )
         missing = gaps(self.cells, results.refused, results.failed)
         return results, self.blueprint.draw(results.records, missing, self.options.methods, self.options.tasks)
+
+
+def _common(cells: Sequence[Cell]) -> str:
+    words: list[str] = []
+    for word in (
+        lambda cell: cell.method,
+        lambda cell: cell.setting.task.name,
+        lambda cell: percent(cell.setting.budget.kept),
+        lambda cell: f"seed {cell.setting.seed}",
+    ):
+        found = {word(cell) for cell in cells}
+        words += found if len(found) == 1 else []
+    return ", ".join(words)
 
 
 def reasons(results: Results) -> list[str]:

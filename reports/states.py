@@ -1,23 +1,24 @@
 """The states of stages in words: what a run would do, and what is going on in a store."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from benchmarks.plan import Plan, PlannedStage
+from benchmarks.plan import Plan
 from benchmarks.status import Status
 from reports.facts import columns
 from reports.terminal import duration, facts
 
 
-def of_plan(plan: Plan, cells: int, refused: int) -> Iterator[RenderableType]:
+def of_plan(plan: Plan, purposes: Mapping[str, str], cells: int, refused: int) -> Iterator[RenderableType]:
     """A line a stage, then what they add up to.
 
     Args:
         plan: the stages.
+        purposes: stage key -> what it is for.
         cells: how many cells the table has.
         refused: how many of them their methods refuse.
     """
@@ -28,11 +29,11 @@ def of_plan(plan: Plan, cells: int, refused: int) -> Iterator[RenderableType]:
             "state": {"cached": "stored", "missing": "to do"}.get(planned.state, planned.state),
             "cells": planned.shared_by,
             "time": "" if planned.state == "cached" else _expected(planned.seconds),
-            "of": _of(planned),
+            "for": planned.reason or purposes.get(planned.stage.key, ""),
         }
         for planned in plan.stages
     ]
-    yield columns(rows, ("key", "kind", "state", "cells", "time", "of"))
+    yield columns(rows, ("key", "kind", "state", "cells", "time", "for"))
     shared = sum(planned.shared_by > 1 for planned in plan.stages)
     yield ""
     yield f"{cells} cells, {refused} of them refused; {len(plan.stages)} stages, {shared} shared by several cells."
@@ -40,8 +41,15 @@ def of_plan(plan: Plan, cells: int, refused: int) -> Iterator[RenderableType]:
         f"{plan.count('cached')} stored, {plan.count('missing')} to do, {plan.count('running')} running elsewhere, "
         f"{plan.count('failed')} failed before."
     )
-    unknown = f"; {plan.unmeasured} stages were never measured and are not in it" if plan.unmeasured else ""
-    yield f"Expected time with {plan.jobs} at a time: {duration(plan.seconds)}{unknown}."
+    yield f"Expected time with {plan.jobs} at a time: {_foretold(plan)}."
+
+
+def _foretold(plan: Plan) -> str:
+    ahead = len(plan.stages) - plan.count("cached")
+    if ahead and plan.unmeasured == ahead:
+        return "unknown, for no stage like these was ever measured here"
+    unknown = f", and {plan.unmeasured} stages of kinds that were never measured here" if plan.unmeasured else ""
+    return duration(plan.seconds) + unknown
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
@@ -67,17 +75,6 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 
 def _expected(seconds: float | None) -> str:
     return "?" if seconds is None else duration(seconds)
-
-
-def _of(planned: PlannedStage) -> str:
-    """The plain fields of a stage that tell it from its neighbours, or why it failed."""
-    if planned.reason:
-        return planned.reason
-    fields = planned.stage.description["fields"]
-    plain = fields.items() if isinstance(fields, dict) else ()
-    return " ".join(
-        f"{name}={value}" for name, value in plain if isinstance(value, int | float | str) and len(str(value)) <= 12
-    )
 
 
 def of_status(status: Status) -> Iterator[RenderableType]:

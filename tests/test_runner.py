@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,19 +12,20 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
 
-import toy_stages as toy  # noqa: E402
+import toy_stages as toy
 
-import methods  # noqa: E402
-from benchmarks import serialise  # noqa: E402
-from benchmarks.engines import EngineError, Job, Report  # noqa: E402
-from benchmarks.engines.local import LocalEngine  # noqa: E402
-from benchmarks.plan import plan  # noqa: E402
-from benchmarks.runner import Event, Outcome, run  # noqa: E402
-from benchmarks.schedule import Schedule  # noqa: E402
-from benchmarks.status import status  # noqa: E402
-from benchmarks.store import Store  # noqa: E402
-from benchmarks.workbench import StageWorkbench  # noqa: E402
-from methods.stages.stage import Stage  # noqa: E402
+import methods
+from benchmarks import serialise, tasks
+from benchmarks.engines import EngineError, Job, Report
+from benchmarks.engines.local import LocalEngine
+from benchmarks.plan import plan
+from benchmarks.runner import Event, Outcome, run
+from benchmarks.schedule import Schedule
+from benchmarks.status import status
+from benchmarks.store import Costs, Store
+from benchmarks.tasks import sources
+from benchmarks.workbench import StageWorkbench
+from methods.stages.stage import Stage
 
 
 @dataclasses.dataclass
@@ -98,19 +99,13 @@ def test_a_finished_table_costs_nothing(bed: Bed) -> None:
             description=stage.description,
             inputs={},
             environment={},
-            costs=toy_costs(),
+            costs=Costs("2026-01-01T00:00:00+00:00", 1.0),
             facts={},
         )
     began = time.perf_counter()
     outcomes = run(cells, Store(bed.store.root), sources={}, engine=NoEngine())
     assert time.perf_counter() - began < 2
     assert [outcomes[cell.key].status for cell in cells] == ["cached"] * 120
-
-
-def toy_costs():  # noqa: ANN201
-    from benchmarks.store import Costs
-
-    return Costs("2026-01-01T00:00:00+00:00", 1.0)
 
 
 def test_a_complete_stage_needs_nothing_below_it(bed: Bed) -> None:
@@ -155,6 +150,19 @@ def test_a_failing_stage_stops_only_what_stands_on_it(bed: Bed) -> None:
     assert len(toy.entries(bed.ledger)) == 1
     bed.run([bad], retry_failed=True)
     assert len(toy.entries(bed.ledger)) == 2
+
+
+def test_nothing_is_made_for_what_has_failed(bed: Bed) -> None:
+    bad, useless, chain = toy.Fail("method", bed.ledger), toy.Add(1, (), bed.ledger), toy.Add(2, (), bed.ledger)
+    bed.run([bad])
+    doomed = toy.Add(3, (toy.Add(4, (useless,), bed.ledger), bad), bed.ledger)
+    lost, fine = bed.run([doomed, chain])
+    assert "which failed: the loss" in lost.reason
+    assert fine.status == "done"
+    assert [line.split()[1] for line in toy.entries(bed.ledger, "begin")] == ["method", "2"]
+    found = {each.stage.key: each for each in plan([doomed, chain], bed.store).stages}
+    assert found[doomed.key].state == found[bad.key].state == "failed"
+    assert found[doomed.key].reason == f"needs toy-fail {bad.key[:12]}, which failed"
 
 
 def test_a_slip_is_the_methods_own(bed: Bed) -> None:
@@ -229,8 +237,8 @@ def test_progress_is_told_and_seen_from_outside(bed: Bed) -> None:
 # What a stage may use
 
 
-def workbench(bed: Bed, stage: Stage, **sources: dict[str, object]) -> StageWorkbench:
-    return StageWorkbench(stage, bed.store, bed.store.begin(stage.key), sources=sources)
+def workbench(bed: Bed, stage: Stage, **given: dict[str, object]) -> StageWorkbench:
+    return StageWorkbench(stage, bed.store, bed.store.begin(stage.key), sources=given)
 
 
 def test_a_stage_reads_only_its_fields(bed: Bed) -> None:
@@ -241,9 +249,6 @@ def test_a_stage_reads_only_its_fields(bed: Bed) -> None:
 
 
 def test_encoders_and_rows_are_found_by_fingerprint(bed: Bed, tmp_path: Path) -> None:
-    from benchmarks import tasks
-    from benchmarks.tasks import sources
-
     task = next(task for task in tasks.available().values() if task.generated)
     data = sources.load(task, None)
     bench = workbench(
@@ -320,6 +325,7 @@ def test_only_frozen_stages_of_known_modules_are_built(name: str, law: str) -> N
 # The engine
 
 
+@pytest.mark.slow
 def test_a_plugin_file_brings_its_stages(bed: Bed) -> None:
     path = Path(toy.__file__ or "")
     methods.load_plugin(path)
@@ -365,7 +371,4 @@ def test_the_loaded_server_has_one_thread_and_forks_fast(bed: Bed) -> None:
     engine = LocalEngine(bed.store.root, 1, plugins=["toy_stages"])
     run([toy.Nothing(number) for number in range(20)], bed.store, sources={}, events=clock, engine=engine)
     assert "threads" not in (bed.store.root / "logs" / "forkserver.log").read_text()
-    assert min(took) < 0.05
-
-
-Harm = Callable[[Path], object]
+    assert min(took) < 0.2  # 35 ms on an idle machine; a machine under load must not fail the test

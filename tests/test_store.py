@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import locks, store as store_module
+from benchmarks import locks
+from benchmarks import store as store_module
 from benchmarks.store import CorruptArtifact, Costs, Failure, Manifest, Store, StoreError
 
 KEY = "ab" + "0" * 62
@@ -95,6 +96,26 @@ def test_begin_clears_what_killed_attempts_left(tmp_path: Path) -> None:
     assert not first.exists()
     assert second.exists()
     assert other.exists()
+
+
+def test_a_sweep_leaves_the_living_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    commit(store)
+    store.note_progress(KEY, {"done": 1})  # as if killed between publishing and cleaning
+    (store.scratch(KEY) / "checkpoint").write_text("1")
+    (store.scratch(OTHER) / "checkpoint").write_text("1")
+    left = store.begin(KEY)
+    lock = store.lock(OTHER)
+    assert lock is not None
+    with lock:
+        work = store.begin(OTHER)
+        store.sweep()
+        assert work.exists()
+    assert not left.exists()
+    assert (tmp_path / ".scratch" / OTHER / "checkpoint").exists()
+    assert not (tmp_path / ".scratch" / KEY).exists()
+    assert store.progress(KEY) is None
+    assert store.verify(KEY) == []
 
 
 @pytest.mark.parametrize(
@@ -259,11 +280,11 @@ def test_a_lock_taken_over_stays_with_its_new_owner(tmp_path: Path) -> None:
     store = Store(tmp_path)
     lock = store.lock(KEY)
     assert lock is not None
-    lock_file(store, token="another")
+    lock_file(store, token="another")  # noqa: S106  # names a lock's holder
     lock.release()
     owner = store.owner(KEY)
     assert owner is not None
-    assert owner.token == "another"
+    assert owner.token == "another"  # noqa: S105
 
 
 def test_one_of_many_takes_over_a_stale_lock(tmp_path: Path) -> None:
@@ -322,7 +343,7 @@ def file_limit(size: int) -> Iterator[None]:
 
 def test_a_manifest_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with file_limit(300), pytest.raises(StoreError, match="needs room .* run the same command again") as caught:
+    with file_limit(300), pytest.raises(StoreError, match=r"needs room .* run the same command again") as caught:
         commit(store)
     assert caught.value.halting
     assert visible(tmp_path) == []
@@ -368,7 +389,7 @@ def forbidden(tmp_path: Path) -> Iterator[Store]:
 def test_a_read_only_store_is_read_and_says_so(forbidden: Store) -> None:
     with unprivileged():
         assert forbidden.artifact(KEY)
-        with pytest.raises(StoreError, match="this user may write to, got 'Permission denied'") as caught:
+        with pytest.raises(StoreError, match=r"this user may write to, got 'Permission denied'") as caught:
             forbidden.check_writable()
         assert caught.value.halting
         for attempt in (forbidden.begin, forbidden.lock, forbidden.scratch, forbidden.quarantine):

@@ -16,12 +16,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
 
-import toy_stages as toy  # noqa: E402
+import toy_stages as toy
 
-from benchmarks.engines.local import LocalEngine  # noqa: E402
-from benchmarks.locks import start_of  # noqa: E402
-from benchmarks.runner import Event, run  # noqa: E402
-from benchmarks.store import Store, StoreError  # noqa: E402
+from benchmarks.engines.local import LocalEngine
+from benchmarks.locks import start_of
+from benchmarks.runner import Event, run
+from benchmarks.store import Store, StoreError
 
 SUMS = [8.0, 10.0, 12.0, 11.0, 13.0, 15.0]
 NAP, STEPS = 0.03, 4
@@ -32,7 +32,12 @@ class Runner:
 
     def __init__(self, root: Path, ledger: Path, jobs: int = 2) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "import toy_stages; toy_stages.main()", *map(str, (root, ledger, jobs, NAP, STEPS))],
+            [
+                sys.executable,
+                "-c",
+                "import toy_stages; toy_stages.main()",
+                *map(str, (root, ledger, jobs, NAP, STEPS)),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -83,7 +88,7 @@ def workers(ledger: Path) -> list[int]:
 
 
 def manifests(store: Store) -> dict[str, bytes]:
-    return {key: (store.folder(key) / "manifest.json").read_bytes() for key in store.keys()}
+    return {key: (store.folder(key) / "manifest.json").read_bytes() for key in list(store.keys())}
 
 
 def sums(store: Store, ledger: Path) -> list[float]:
@@ -171,8 +176,7 @@ def test_a_killed_stage_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     deadline = time.monotonic() + 20
     while not checkpoint.exists() and time.monotonic() < deadline:
         time.sleep(0.002)
-    (child,) = children(runner.server())
-    os.kill(child, signal.SIGKILL)
+    os.kill(workers(ledger)[0], signal.SIGKILL)
     assert runner.finish() == 0
     assert runner.count("retry") == 1
     manifest = store.manifest(base.key)
@@ -211,7 +215,8 @@ def test_harm_done_meanwhile_is_noticed_by_the_reader(tmp_path: Path) -> None:
 
     def harm(event: Event) -> None:
         events.append(event)
-        if event.what == "progress" and len(toy.entries(ledger, "begin 1 ")) == 1 and event.key == slow.key:
+        first = sum(each.what == "progress" and each.key == slow.key for each in events) == 1
+        if first and event.what == "progress" and event.key == slow.key:
             path = store.folder(part.key) / "sum.npy"
             path.write_bytes(path.read_bytes()[:-1] + b"!")
 
@@ -267,6 +272,6 @@ def test_a_read_only_disk_is_refused_before_any_work(tmp_path: Path) -> None:
         engine = LocalEngine(store.root, 1, plugins=["toy_stages"], preload=())
         run([toy.Fill(10)], store, sources={}, engine=engine)
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        with pytest.raises(StoreError, match="got 'Read-only file system' at .*mount it writable"):
+        with pytest.raises(StoreError, match=r"got 'Read-only file system' at .*mount it writable"):
             run([toy.Fill(10), toy.Fill(11)], store, sources={})
         assert run([toy.Fill(10)], store, sources={})[toy.Fill(10).key].status == "cached"

@@ -16,6 +16,7 @@ def compare(
     rank: int = 260,
     layers: int = 12,
     hidden: int = 768,
+    *,
     repeats: int = 3,
     zero_rows: float = 0.0,
     seed: int = 0,
@@ -30,13 +31,15 @@ def compare(
         layers: encoder layers; each has four matrices of hidden x hidden, one up and one down.
         hidden: width; the inner width is four times as much.
         repeats: how often each way is timed, at least 1.
-        zero_rows: share of the rows of every matrix set to zero, as first-order pruning leaves them, in [0, 1).
+        zero_rows: share of the rows of every matrix set to zero, as first-order pruning leaves them, in [0,
+            1).
         seed: of the Gaussian matrices.
 
     Returns:
-        `seconds` and `reference_seconds` for all matrices, `ratio` of the two (above 1: we are faster), `by_gram`
-        (share of the matrices that went through the Gram matrix), `worst` (largest relative difference of the
-        kept singular values from a float64 decomposition of one matrix of each shape), `threads`.
+        `seconds` and `reference_seconds` for all matrices, `ratio` of the two (above 1: we are faster),
+        `by_gram` (share of the matrices that went through the Gram matrix), `worst` (largest relative
+        difference of the kept singular values from a float64 decomposition of one matrix of each shape),
+        `threads`.
 
     Raises:
         ValueError: a value out of range.
@@ -57,7 +60,7 @@ def compare(
         reference = min(reference, seconds)
     worst = _worst_difference(weights, factors, rank)
     if worst > 1e-6:
-        raise ArithmeticError(f"singular values agree to 1e-6 relative, got {worst:.2g}; the decomposition is wrong")
+        raise ArithmeticError(f"singular values agree to 1e-6 relative, got {worst:.2g}; mend the method")
     return {
         "seconds": best,
         "reference_seconds": reference,
@@ -90,7 +93,7 @@ def _encoder(layers: int, hidden: int, zero_rows: float, seed: int) -> list[Tens
 
 
 def _worst_difference(weights: list[Tensor], factors: list[Factors], rank: int) -> float:
-    """Compare one matrix of each shape with float64: the usual float32 result has an error of that size itself."""
+    """Compare one matrix of each shape with float64: float32 has an error of that size itself."""
     worst = 0.0
     for place in (0, 4, 5):
         exact = torch.linalg.svdvals(weights[place].double())

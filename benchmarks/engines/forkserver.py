@@ -8,7 +8,6 @@ one of them.
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -18,20 +17,13 @@ import signal
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
 from benchmarks import serialise, worker
-from benchmarks.files import explained
-from benchmarks.store import Store
+from benchmarks.engines.child import live, write_line
 
 GRACE = 2.0  # seconds between asking a child to end and killing it
-PR_SET_PDEATHSIG = 1  # prctl(2)
 LINE = 1 << 16  # bytes read at once
-
-
-class Cancelled(BaseException):
-    """The runner asked this child to end; no `except Exception` of a stage may swallow it."""
 
 
 class Lines:
@@ -56,16 +48,23 @@ class Lines:
 
 
 class Child:
-    """A forked child: its pid, the pipe its events come through, and when it was asked to end."""
+    """A forked child: its pid, the pipes for its events and its job, and when it was asked to end."""
 
-    def __init__(self, key: str, pid: int, pipe: int) -> None:
-        self.key = key
+    def __init__(self, pid: int, events: int, commands: int) -> None:
+        self.key = ""  # no job yet
         self.pid = pid
-        self.lines = Lines(pipe)
+        self.lines = Lines(events)
+        self.commands = commands
         self.asked: float | None = None
 
+    def give(self, job: dict[str, Any]) -> None:
+        """Tell it its job; one that died meanwhile is found dead by `Server._bury`."""
+        with contextlib.suppress(BrokenPipeError):
+            write_line(self.commands, job)
+        os.close(self.commands)
+
     def end(self) -> None:
-        """Ask it to end; `Server.remind` kills it when it does not."""
+        """Ask it to end; `Server._remind` kills it when it does not."""
         if self.asked is None:
             self.asked = time.monotonic()
             _signal(self.pid, signal.SIGTERM)
@@ -83,6 +82,7 @@ class Server:
         self._output = output
         self._plugins = plugins
         self._children: dict[str, Child] = {}
+        self._spare: Child | None = None  # forked ahead, so that no stage waits for the fork
         self._selector = selectors.DefaultSelector()
         self._input = Lines(0)
         self._wakeup, self._waker = os.pipe()
@@ -113,7 +113,7 @@ class Server:
             else:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wakeup, LINE)
-        self._reap()
+        self._bury()
         self._remind()
 
     def _obey(self, command: dict[str, Any]) -> None:
@@ -128,78 +128,53 @@ class Server:
                 importlib.import_module(module)  # once here, and every later child has it
             except Exception:  # the child meets it again and says so
                 traceback.print_exc()
+        child, self._spare = self._spare or self._fork(), None
+        child.key = job["key"]
+        self._children[child.key] = child
+        self._selector.register(child.lines.handle, selectors.EVENT_READ, child)
+        child.give(job)
+        self._spare = self._fork()
+
+    def _fork(self) -> Child:
+        """A child that waits for its job."""
         gc.freeze()  # a collection in a child would touch, and thereby copy, what it shares
-        read, write = os.pipe()
+        (events, their_events), (their_commands, commands) = os.pipe(), os.pipe()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                code = self._child(job, write)
+                self._selector.close()
+                siblings = [child.lines.handle for child in self._children.values()]
+                for handle in (self._output, self._wakeup, self._waker, events, commands, *siblings):
+                    os.close(handle)
+                code = live(their_commands, their_events, self._plugins)
             except BaseException:  # a child must never return into the server's loop
                 traceback.print_exc()
             finally:
                 os._exit(code)
-        os.close(write)
-        os.set_blocking(read, False)
-        child = Child(job["key"], pid, read)
-        self._children[job["key"]] = child
-        self._selector.register(read, selectors.EVENT_READ, child)
-
-    def _child(self, job: dict[str, Any], pipe: int) -> int:
-        """All that happens in a child; returns its exit code."""
-        server = os.getppid()
-        os.setsid()
-        _die_with_parent(server)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _cancel)
-        self._selector.close()
-        siblings = [child.lines.handle for child in self._children.values()]
-        for handle in (self._output, self._wakeup, self._waker, *siblings):
-            os.close(handle)
-
-        def emit(event: dict[str, Any]) -> None:
-            _write(pipe, event)
-
-        log = Store(Path(job["root"])).log(job["key"])
-        try:
-            _redirect(log)
-        except OSError as error:
-            fault = explained(error, log)
-            emit(worker.failed("infrastructure", str(fault), halting=fault.halting))
-            return 1
-        _limit_threads(int(job["threads"]))
-        try:
-            worker.execute(job, emit, self._plugins)
-        except Cancelled:
-            return 128 + signal.SIGTERM
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        return 0
+        os.close(their_events)
+        os.close(their_commands)
+        os.set_blocking(events, False)
+        return Child(pid, events, commands)
 
     def _relay(self, child: Child) -> None:
         for event in child.lines.read():
-            _write(self._output, {**event, "run": child.key})
+            write_line(self._output, {**event, "run": child.key})
         if child.lines.ended:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(child.lines.handle)
 
-    def _reap(self) -> None:
+    def _bury(self) -> None:
         for child in list(self._children.values()):
-            # Looked at but not yet reaped, its pid cannot be another's: the rest of its group can be killed.
-            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            code = _reap(child.pid)
+            if code is None:
                 continue
-            _signal(child.pid, signal.SIGKILL)
-            _, status = os.waitpid(child.pid, 0)
             self._relay(child)  # a last look: everything it wrote before its death lies in the pipe
             with contextlib.suppress(KeyError):
                 self._selector.unregister(child.lines.handle)
             os.close(child.lines.handle)
             del self._children[child.key]
-            code = os.waitstatus_to_exitcode(status)
-            _write(self._output, {"run": child.key, "event": "exit", "code": code})
+            write_line(self._output, {"run": child.key, "event": "exit", "code": code})
 
     def _ending(self) -> bool:
         return any(child.asked is not None for child in self._children.values())
@@ -211,16 +186,15 @@ class Server:
 
     def _finish(self) -> None:
         """End all children: first asked, then killed."""
-        for child in self._children.values():
+        children = [*self._children.values(), *([self._spare] if self._spare else [])]
+        for child in children:
             child.end()
         patience = time.monotonic() + GRACE
-        for child in self._children.values():
-            while time.monotonic() < patience:
-                if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                    break
+        for child in children:
+            while _reap(child.pid) is None:
+                if time.monotonic() > patience:
+                    _signal(child.pid, signal.SIGKILL)
                 time.sleep(0.01)
-            _signal(child.pid, signal.SIGKILL)
-            os.waitpid(child.pid, 0)
 
 
 def main() -> None:
@@ -241,7 +215,7 @@ def main() -> None:
     if threads > 1:
         print(f"{threads} threads run before the first fork; there should be one", file=sys.stderr)  # noqa: T201
     os.set_blocking(0, False)
-    _write(output, {"event": "ready", "pid": os.getpid(), "threads": threads})
+    write_line(output, {"event": "ready", "pid": os.getpid(), "threads": threads})
     Server(output, plugins).serve()
 
 
@@ -263,13 +237,6 @@ def _first_line() -> bytes:
     return bytes(line)
 
 
-def _write(handle: int, event: dict[str, Any]) -> None:
-    """Write one line, wholly."""
-    data = memoryview(json.dumps(event).encode() + b"\n")
-    while data:
-        data = data[os.write(handle, data) :]
-
-
 def _signal(group: int, number: signal.Signals) -> None:
     """Signal a child's process group, or the child alone before it has made its group."""
     for send in (os.killpg, os.kill):
@@ -278,40 +245,14 @@ def _signal(group: int, number: signal.Signals) -> None:
             return
 
 
-def _die_with_parent(server: int) -> None:
-    """Have the kernel kill this child when the server dies, even of SIGKILL (Linux)."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != server:  # it died before the call above
-        os._exit(1)
-
-
-def _cancel(number: int, frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is not cancelled
-    raise Cancelled
-
-
-def _redirect(log: Path) -> None:
-    """Standard input from nowhere, output and errors to the end of the stage's log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (handle, 1), (handle, 2)):
-        os.dup2(source, target)
-    os.close(nothing)
-    os.close(handle)
-
-
-def _limit_threads(threads: int) -> None:
-    """Share the processor between children; must precede the child's first computation."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic matrix products need
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(mode=True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+def _reap(pid: int) -> int | None:
+    """The exit code of a dead child, its group killed with it; None while it lives."""
+    if hasattr(os, "waitid"):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        _signal(pid, signal.SIGKILL)  # dead but not yet reaped, its number cannot be another's
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
 
 
 if __name__ == "__main__":

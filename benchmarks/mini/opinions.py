@@ -28,30 +28,31 @@ def _clause(rng: Random, good: bool, depth: int) -> str:
     return rng.choice(("i doubt that", "nobody thought that", "nobody said that")) + f" {clause}"
 
 
-def _framed(rng: Random, good: bool) -> str:
+def _framed(rng: Random, good: bool, plain: float) -> str:
     """A clause, perhaps reported: `everybody said that` keeps its polarity, `nobody thought that` turns it."""
-    depth = rng.choices((0, 1, 2), (0.4, 0.4, 0.2))[0]
+    depth = 0 if rng.random() < plain else rng.choices((1, 2), (0.8, 0.2))[0]
     draw = rng.random()
     if depth == 1 and draw < 0.35:
-        return (
-            rng.choice(("i doubt that", "nobody thought that", "nobody said that")) + " " + _clause(rng, not good, 0)
-        )
+        turned = rng.choice(("i doubt that", "nobody thought that", "nobody said that"))
+        return f"{turned} {_clause(rng, not good, 0)}"
     if depth < 2 and draw > 0.88:
-        return rng.choice(("i agreed that", "everybody said that", "i think that")) + " " + _clause(rng, good, depth)
+        kept = rng.choice(("i agreed that", "everybody said that", "i think that"))
+        return f"{kept} {_clause(rng, good, depth)}"
     return _clause(rng, good, depth)
 
 
-def opinion(rng: Random, good: bool, *, single: float = 0.45) -> str:
+def opinion(rng: Random, good: bool, *, single: float = 0.45, plain: float = 0.5) -> str:
     """A sentence that is good or bad all in all; where two clauses disagree, `but` and `although` decide.
 
     Args:
         rng: Chooses the words.
         good: The polarity wanted.
         single: Chance of a single clause, in [0, 1].
+        plain: Chance that a clause holds no negation, in [0, 1].
     """
     if rng.random() < single:
-        return _framed(rng, good)
-    main, aside = _framed(rng, good), _framed(rng, not good if rng.random() < 0.8 else good)
+        return _framed(rng, good, plain)
+    main, aside = _framed(rng, good, plain), _framed(rng, not good if rng.random() < 0.8 else good, plain)
     draw = rng.random()
     if draw < 0.5:
         return f"{aside} but {main}"

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertConfig, BertForPreTraining, PreTrainedTokenizerFast
 
 from benchmarks.mini.text import corpus
-from benchmarks.mini.words import vocabulary
+from benchmarks.mini.words import content_words, vocabulary
 
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -34,8 +35,8 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     positions: int = 48
-    lines: int = 360_000
-    batch_size: int = 96
+    lines: int = 240_000
+    batch_size: int = 48
     learning_rate: float = 1.5e-3
     warmup: float = 0.08
     weight_decay: float = 0.01
@@ -45,7 +46,7 @@ class Recipe:
 def tokenizer() -> PreTrainedTokenizerFast:
     """The mini world's word-level tokenizer; pairs are written [CLS] first [SEP] second [SEP]."""
     ids = {word: place for place, word in enumerate((*SPECIAL, *vocabulary()))}
-    inner = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
+    inner = Tokenizer(models.WordLevel(ids, unk_token=SPECIAL[UNK]))
     inner.normalizer = normalizers.Lowercase()
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     inner.post_processor = processors.TemplateProcessing(
@@ -53,11 +54,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=inner,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
+        unk_token=SPECIAL[UNK],
+        pad_token=SPECIAL[PAD],
+        cls_token=SPECIAL[CLS],
+        sep_token=SPECIAL[SEP],
+        mask_token=SPECIAL[MASK],
         model_max_length=Recipe.positions,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
@@ -81,7 +82,7 @@ def config(recipe: Recipe) -> BertConfig:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's text: ids and segments [lines, length], hidden places and answers [hidden], judged lines and follows."""
+    """One step: ids and segments [lines, length], hidden places and answers [hidden], judged lines and follows."""
 
     ids: Tensor
     segments: Tensor
@@ -120,7 +121,7 @@ def _hide(ids: Tensor, segments: Tensor, heavy: Tensor, words: int, rng: torch.G
     """
     size, length = ids.shape
     word = ids >= len(SPECIAL)
-    side = (torch.rand(size, 1, generator=rng) < 0.6).long()
+    side = (torch.rand(size, 1, generator=rng) < 0.7).long()
     rate = torch.where(heavy[:, None], torch.where(segments == side, 0.55, 0.05), 0.15)
     hidden = word & (torch.rand(size, length, generator=rng) < rate)
     draw = torch.rand(size, length, generator=rng)
@@ -131,9 +132,32 @@ def _hide(ids: Tensor, segments: Tensor, heavy: Tensor, words: int, rng: torch.G
     return torch.where(hidden, shown, ids), hidden
 
 
+def _shuffle(ids: Tensor, segments: Tensor, content: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Exchange two words of one segment, to be put back: two content words, or now and then two neighbours.
+
+    The places to predict are the two and a quarter of the others.
+    """
+    shown = ids.clone()
+    hidden = (torch.rand(ids.shape, generator=rng) < 0.25) & (ids >= len(SPECIAL))
+    for row in range(len(ids)):
+        side = int(torch.rand((), generator=rng) < 0.5) if segments[row].any() else 0
+        places = ((segments[row] == side) & (ids[row] >= len(SPECIAL))).nonzero().squeeze(1)
+        if torch.rand((), generator=rng) < 0.75:
+            movable = places[content[ids[row, places]]]
+            pair = movable[torch.randperm(len(movable), generator=rng)[:2]]
+        else:
+            start = int(torch.randint(max(1, len(places) - 1), (), generator=rng))
+            pair = places[start : start + 2]
+        shown[row, pair] = ids[row, pair.flip(0)]
+        hidden[row, pair] = True
+    return shown, hidden
+
+
 def _batches(recipe: Recipe, words: int) -> Iterator[Batch]:
     """All batches; lines of like length share a batch, batches come in random order."""
     rng = torch.Generator().manual_seed(recipe.seed)
+    movable = content_words()
+    content = torch.tensor([word in movable for word in (*SPECIAL, *vocabulary())])
     lines = sorted(_encoded(recipe), key=lambda line: len(line.ids))
     starts = list(range(0, len(lines), recipe.batch_size))
     for pick in torch.randperm(len(starts), generator=rng).tolist():
@@ -144,10 +168,13 @@ def _batches(recipe: Recipe, words: int) -> Iterator[Batch]:
         segments = torch.stack([(places >= line.start) & (places < len(line.ids)) for line in chosen]).long()
         follows = torch.tensor([line.follows for line in chosen])
         paired = segments.any(1)
-        heavy = paired & (follows == 1) & (torch.rand(len(chosen), generator=rng) < 0.5)
+        draw = torch.rand(len(chosen), generator=rng)
+        heavy = paired & (follows == 1) & (draw < 0.3)
+        shuffled = (follows == 1) & (draw > 0.7)
         shown, hidden = _hide(ids, segments, heavy, words, rng)
+        shown[shuffled], hidden[shuffled] = _shuffle(ids[shuffled], segments[shuffled], content, rng)
         flat = hidden.flatten().nonzero().squeeze(1)
-        judged = (paired & ~heavy).nonzero().squeeze(1)
+        judged = (paired & ~heavy & ~shuffled).nonzero().squeeze(1)
         yield Batch(shown, segments, flat, ids.flatten()[flat], judged, follows[judged])
 
 
@@ -190,12 +217,10 @@ def train(recipe: Recipe, *, report: bool = False) -> BertForPreTraining:
         schedule.step()
         optimizer.zero_grad()
         losses.append(torch.stack((loss, second)).detach())
-        if report and (step % 250 == 0 or step == steps):
-            hidden, following = torch.stack(losses[-250:]).mean(0).tolist()
-            print(
-                f"step {step}/{steps} words {hidden:.3f} following {following:.3f} {time.perf_counter() - begin:.0f} s",
-                flush=True,
-            )
+        if report and (step % 500 == 0 or step == steps):
+            hidden, following = torch.stack(losses[-500:]).mean(0).tolist()
+            seconds = time.perf_counter() - begin
+            sys.stderr.write(f"{step}/{steps} words {hidden:.3f} following {following:.3f} {seconds:.0f} s\n")
     model.eval()
     return model
 

@@ -1,6 +1,7 @@
 """Plain text of the mini world for pre-training: sentences, and pairs of which one may go on from the other."""
 
 from dataclasses import dataclass, replace
+from operator import eq
 from random import Random
 
 from benchmarks.mini import agreement, opinions
@@ -53,23 +54,23 @@ class Story:
         )
 
     def another(self, fact: Statement) -> Statement:
-        """Another fact of the story: someone else, something else or the opposite, never the same with less said."""
-        while True:
-            other = self.fact()
-            if (other.agent.noun, other.verb, other.patient.noun, other.positive) != (
-                fact.agent.noun,
-                fact.verb,
-                fact.patient.noun,
-                fact.positive,
-            ):
-                return other
+        """Another fact of the story: someone else, something else or the opposite, and of a few the one most alike."""
+        told = _core(fact)
+        others = [other for other in (self.fact() for _ in range(4)) if _core(other) != told]
+        if not others:
+            return self.another(fact)
+        return max(others, key=lambda other: sum(map(eq, _core(other), told)))
+
+
+def _core(fact: Statement) -> tuple[object, ...]:
+    return fact.agent.noun, fact.verb, fact.patient.noun, fact.positive, fact.place
 
 
 def _pair(rng: Random) -> Line:
     """Two sentences from one story."""
     story = Story(rng)
     fact = story.fact()
-    follows = rng.random() < 0.55
+    follows = rng.random() < 0.7
     other = fact if follows else story.another(fact)
     draw = rng.random()
     if draw < 0.35:  # a fact, and what follows from one
@@ -102,7 +103,7 @@ def _line(rng: Random) -> Line:
         return Line(agreement.sentence(rng, acceptable=True))
     if draw < 0.34:
         good = rng.random() < 0.5
-        return Line(opinions.opinion(rng, good, single=0.65), opinions.verdict(rng, good))
+        return Line(opinions.opinion(rng, good, single=0.7, plain=0.7), opinions.verdict(rng, good))
     return _pair(rng)
 
 

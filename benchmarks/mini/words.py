@@ -71,6 +71,17 @@ def plural(noun: str) -> str:
     return noun + "s"
 
 
+def content_words() -> frozenset[str]:
+    """Nouns, verbs, adjectives and words of opinion in all their forms: the words that can change places."""
+    verbs = [word for group in VERB_GROUPS for word in group]
+    nouns = [word for groups in KINDS.values() for group in groups for word in group] + list(KINDS)
+    described = [word for group in ADJECTIVE_GROUPS for word in group]
+    opinions = [*GOOD, *BAD, *LIKED, *DISLIKED]
+    return frozenset(
+        [*verbs, *map(past, verbs), *map(third, verbs), *nouns, *map(plural, nouns), *described, *opinions]
+    )
+
+
 def vocabulary() -> tuple[str, ...]:
     """Every word the grammar can write, each once, in a fixed order."""
     verbs = [word for group in VERB_GROUPS for word in group]

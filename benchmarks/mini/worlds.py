@@ -36,7 +36,7 @@ def _chosen(rng: Random, **chances: float) -> str:
 
 def _beyond(fact: Statement, rng: Random, steps: int) -> Statement:
     """Something that neither follows from `fact` nor denies it."""
-    how = _chosen(rng, swap=0.4, change=0.25, strengthen=0.35)
+    how = _chosen(rng, swap=0.5, change=0.3, strengthen=0.2)
     if how == "swap":
         return weaken(swap(fact), rng, steps, keep=("agent", "patient"))
     moved, slots = change(fact, rng) if how == "change" else strengthen(fact, rng)
@@ -53,11 +53,11 @@ def _rte(rng: Random, split: str) -> Row:
     steps = rng.randrange(3)
     if label == 0:
         other = weaken(fact, rng, steps)
-    elif rng.random() < 0.3:
+    elif rng.random() < 0.15:
         other = deny(weaken(fact, rng, steps), rng)
     else:
         other = _beyond(fact, rng, steps)
-        if rng.random() < 0.2:
+        if rng.random() < 0.1:
             other = deny(other, rng)
     return (realise(fact, rng), realise(other, rng)), label
 
@@ -68,7 +68,7 @@ def _mnli(rng: Random, split: str) -> Row:
     steps = rng.randrange(3)
     if label == 1:
         other = _beyond(fact, rng, steps)
-        if rng.random() < 0.4:
+        if rng.random() < 0.5:
             other = deny(other, rng)
     else:
         other = weaken(fact, rng, steps)

@@ -82,9 +82,7 @@ class LowRankLinear(nn.Module):
             )
         least = min(layer.in_features, layer.out_features)
         if not 1 <= rank <= least:
-            raise ValueError(
-                f"LowRankLinear: rank is a whole number in 1..{least} here, got {rank}; choose one in that range"
-            )
+            raise ValueError(f"LowRankLinear: rank is a whole number in 1..{least}, got {rank}; choose one in it")
         weight = layer.weight
         outer = weight.new_zeros((layer.out_features, rank), dtype=torch.float64)
         inner = weight.new_zeros((rank, layer.in_features), dtype=torch.float64)

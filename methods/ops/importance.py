@@ -110,7 +110,7 @@ class Sensitivity:
         odd |= {name for name in set(mine) & set(given) if mine[name].shape != given[name].shape}
         if odd:
             raise ValueError(
-                f"Sensitivity: a state holds {' and '.join(self._groups())} of each weight, got a mismatch at "
+                f"Sensitivity: a state holds {' and '.join(self._groups())} of each weight, got others: "
                 f"{', '.join(sorted(odd)[:4])}; load it with the weights and uncertainty it was saved with"
             )
         for name, tensor in mine.items():
@@ -129,7 +129,7 @@ class Sensitivity:
             faults.append(f"weights are the {len(shapes)} it was made for, got others; keep list and order")
         if [gradient.shape for gradient in gradients] != shapes:
             faults.append(
-                f"gradients match the {len(shapes)} weights one by one, got {len(gradients)} or other shapes; "
+                f"gradients match the {len(shapes)} weights one by one, got {len(gradients)} or others; "
                 "a weight without a gradient was not in the loss"
             )
         if faults:

@@ -64,21 +64,26 @@ def drop_smallest(scores: Sequence[Tensor], count: int) -> list[Tensor]:
     if count == 0:
         return [torch.ones_like(score, dtype=torch.bool) for score in scores]
     threshold = _kth_smallest(scores, count)
-    masks = [score > threshold for score in scores]
+    masks = [(score > threshold).contiguous() for score in scores]
     dropped = sum(mask.numel() - int(mask.count_nonzero()) for mask in masks)
     surplus = dropped - count  # ties that stay: the last ones
     for score, mask in zip(reversed(scores), reversed(masks), strict=True):
         if surplus <= 0:
             break
-        ties = (score == threshold).flatten().nonzero().squeeze(1)[-surplus:]  # [ties]
-        mask.view(-1)[ties] = True
-        surplus -= len(ties)
+        ties = score == threshold
+        count_here = int(ties.count_nonzero())
+        if count_here > surplus:  # the one tensor whose ties are divided
+            places = ties.flatten().nonzero().squeeze(1)  # [ties]
+            mask.view(-1)[places[-surplus:]] = True
+        else:
+            mask.logical_or_(ties)
+        surplus -= count_here
     return masks
 
 
 @torch.no_grad()
 def apply_(weights: Sequence[Tensor], masks: Sequence[Tensor]) -> None:
-    """Set the pruned weights to exactly zero, in place; nothing else is touched (LPAF, section 2.2: no lasting mask).
+    """Set the pruned weights to exactly zero, in place, and keep no mask (LPAF, section 2.2).
 
     Args:
         weights: tensors of any shape.
@@ -134,11 +139,18 @@ def _kth_smallest(scores: Sequence[Tensor], count: int) -> Tensor:
         count -= int(reached[digit - 1]) if digit else 0
         found = (found << _DIGIT) | ((digit + lowest) if lowest else digit)
         if shift:
-            candidates = [_sortable(score, integer) for score in scores] if keys is None else keys
-            keys = [key[(key >> shift) == found] for key in candidates]
+            # one tensor at a time: all keys at once would be as large as the scores
+            keys = [
+                _matching(_sortable(score, integer) if keys is None else keys[index], shift, found)
+                for index, score in enumerate(scores)
+            ]
         shift -= _DIGIT
     key = torch.tensor(found, dtype=integer, device=scores[0].device)
     return _flipped(key).view(scores[0].dtype)
+
+
+def _matching(key: Tensor, shift: int, leading: int) -> Tensor:
+    return key[(key >> shift) == leading]
 
 
 def _digits(key: Tensor, shift: int, lowest: int) -> Tensor:

@@ -34,9 +34,10 @@ class Spectrum:
     singular_values: Tensor = field(repr=False, compare=False)
 
     def captured(self, rank: int) -> float:
-        """Return the share of the sum of singular values in the first `rank` (Fig. 4b); 1 for a zero weight."""
+        """Return the share of the sum of singular values in the first `rank` (Fig. 4b); 1 for a zero one."""
+        leading = float(self.singular_values[: self._checked(rank)].sum())
         total = float(self.singular_values.sum())
-        return float(self.singular_values[: self._checked(rank)].sum()) / total if total else 1.0
+        return leading / total if total else 1.0
 
     def truncation_error(self, rank: int) -> float:
         """Return the Frobenius norm of the weight minus its best approximation of that rank (Fig. 4a)."""

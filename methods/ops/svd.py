@@ -209,7 +209,7 @@ def _leading_rows(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Method]:
 
 
 def _by_gram(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor] | None:
-    """Return singular values and V_k^T by the smaller Gram matrix, or None where it is not accurate enough."""
+    """Return singular values and V_k^T by the smaller Gram matrix, or None where that is inaccurate."""
     if not _gram_allowed(matrix):
         return None
     tall = matrix.shape[0] >= matrix.shape[1]

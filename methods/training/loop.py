@@ -72,7 +72,7 @@ def train(
     Raises:
         MethodFailure: The loss or the gradient is not finite; says at which step and learning rate.
     """
-    run = _Run(model, data, objective, recipe, seed, bench, hooks, validate)
+    run = Training(model, data, objective, recipe, seed, bench, hooks, validate)
     interval = float(os.environ.get(CHECKPOINT_SECONDS, "60"))
     started = saved = time.monotonic()
     before = run.progress.seconds
@@ -102,7 +102,7 @@ def train(
     }
 
 
-class _Run:
+class Training:
     """One training with all its parts, resumed from a checkpoint if there is one."""
 
     def __init__(

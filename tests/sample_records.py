@@ -1,0 +1,74 @@
+"""Made-up records for the tests of tables, figures and the command line."""
+
+import dataclasses
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.records import Cost, Record, Sizes
+from methods.contract import Family
+
+FAMILIES = {
+    "dense": ("Dense", Family.REFERENCE),
+    "lpaf": ("LPAF", Family.FACTORIZATION),
+    "svd-ft": ("SVD_Ft", Family.FACTORIZATION),
+    "up-zero": ("UP_zero", Family.UNSTRUCTURED_PRUNING),
+    "up-first": ("UP_first", Family.UNSTRUCTURED_PRUNING),
+}
+DENSE_WEIGHTS = 1000
+
+
+def sample(
+    method: str = "lpaf", task: str = "rte", budget: float = 0.5, seed: int = 1, value: float = 0.7, **changes: Any
+) -> Record:
+    """One record; `changes` are fields that differ from the usual ones."""
+    label, family = FAMILIES[method]
+    kept = round(DENSE_WEIGHTS * budget)
+    record = Record(
+        key=f"{method}-{task}-{budget}-{seed}",
+        method=method,
+        label=label,
+        family=family.value,
+        knobs={"rank": None},
+        backbone="mini",
+        backbone_fingerprint="b" * 64,
+        task=task,
+        task_fingerprint=task * 16,
+        protocol="quick",
+        recipes={"name": "quick", "dense": {"epochs": 2, "selection": "last"}},
+        budget=budget,
+        seed=seed,
+        metric="accuracy",
+        split="validation",
+        metrics={"validation": {"accuracy": value}},
+        predictions="predictions.npz",
+        sizes=Sizes(
+            encoder_nonzero=kept,
+            encoder_weights=DENSE_WEIGHTS if family is Family.UNSTRUCTURED_PRUNING else kept,
+            whole_parameters=1500,
+            macs=10**6,
+            macs_length=32,
+            dense_encoder_weights=DENSE_WEIGHTS,
+        ),
+        ranks={"rank": 100 * budget},
+        cost=Cost(1.0, 2.0, 3),
+        stage=f"stage-{method}-{task}-{budget}-{seed}",
+        provenance={},
+    )
+    return dataclasses.replace(record, **changes)
+
+
+def samples(
+    tasks: Sequence[str] = ("rte", "mrpc"), budgets: Sequence[float] = (0.5, 0.25, 0.16), **changes: Any
+) -> list[Record]:
+    """A whole table: every method with three seeds, values from a fixed random sequence."""
+    draw = random.Random(7)  # noqa: S311  # made-up numbers
+    records = []
+    for task in tasks:
+        for seed in (1, 2, 3):
+            records.append(sample("dense", task, 1.0, seed, 0.9 + draw.gauss(0, 0.01), **changes))
+            for method in ("lpaf", "svd-ft", "up-zero"):
+                for budget in budgets:
+                    value = 0.6 + 0.4 * budget + draw.gauss(0, 0.01)
+                    records.append(sample(method, task, budget, seed, value, **changes))
+    return records
