@@ -40,7 +40,7 @@ def test_a_frozen_key() -> None:
     assert toy().key == FROZEN
 
 
-FROZEN = "d97dd6b39fa9c2c5ffb5c43d9e3d15f35be5d6a0ae7c6cb0f3a7c9db5f4fd0ab"
+FROZEN = "3a6a62c3ce0242f37bd43834ce7287e82a1fcc315ded3e0d4b77a85a9824ca29"
 
 
 def test_every_field_is_in_the_key() -> None:
@@ -84,9 +84,7 @@ def test_without_step_one_importance_is_still_collected(setting: Setting) -> Non
 
 
 def test_one_fine_tuning_serves_five_methods(setting: Setting) -> None:
-    stages = {
-        stage.key: stage for name in METHODS for stage in methods.get(name).plan(setting).walk()
-    }
+    stages = {stage.key: stage for name in METHODS for stage in methods.get(name).plan(setting).walk()}
     teachers = [stage for stage in stages.values() if isinstance(stage, FineTune)]
     assert [stage.key for stage in teachers] == [dense(setting).key]
 

@@ -217,7 +217,7 @@ def test_the_order_depends_on_the_seed_alone() -> None:
 
 
 def test_recipes_name_all_faults_at_once() -> None:
-    with pytest.raises(ValueError, match=r"epochs .* got 0; learning_rate .* got -1; .*warmup .* got 2"):
+    with pytest.raises(ValueError, match=r"epochs .* got 0; learning_rate .* got -1\.0; .*warmup .* got 2"):
         Recipe(0, -1.0, warmup=2.0)
 
 

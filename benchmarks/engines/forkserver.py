@@ -128,12 +128,19 @@ class Server:
                 importlib.import_module(module)  # once here, and every later child has it
             except Exception:  # the child meets it again and says so
                 traceback.print_exc()
-        child, self._spare = self._spare or self._fork(), None
+        try:
+            child, self._spare = self._spare or self._fork(), None
+        except OSError as error:  # no memory or no process number left; the other children need not suffer
+            lost = worker.failed("infrastructure", f"no process could be started: {error}", halting=False)
+            write_line(self._output, {**lost, "run": job["key"]})
+            write_line(self._output, {"run": job["key"], "event": "exit", "code": 1})
+            return
         child.key = job["key"]
         self._children[child.key] = child
         self._selector.register(child.lines.handle, selectors.EVENT_READ, child)
         child.give(job)
-        self._spare = self._fork()
+        with contextlib.suppress(OSError):
+            self._spare = self._fork()
 
     def _fork(self) -> Child:
         """A child that waits for its job."""

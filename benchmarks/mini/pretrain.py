@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertConfig, BertForPreTraining, PreTrainedTokenizerFast
 
 from benchmarks.mini.text import corpus
-from benchmarks.mini.words import content_words, vocabulary
+from benchmarks.mini.words import vocabulary, word_classes
 
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -31,8 +31,8 @@ class Recipe:
     """All that decides the weights: the shape of the encoder and how it is trained."""
 
     hidden_size: int = 96
-    intermediate_size: int = 384
-    layers: int = 3
+    intermediate_size: int = 256
+    layers: int = 4
     heads: int = 4
     positions: int = 48
     lines: int = 240_000
@@ -132,32 +132,51 @@ def _hide(ids: Tensor, segments: Tensor, heavy: Tensor, words: int, rng: torch.G
     return torch.where(hidden, shown, ids), hidden
 
 
-def _shuffle(ids: Tensor, segments: Tensor, content: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Exchange two words of one segment, to be put back: two content words, or now and then two neighbours.
+class _Tamper:
+    """Changes words of a line for others that fit their place, or exchanges two words."""
 
-    The places to predict are the two and a quarter of the others.
-    """
-    shown = ids.clone()
-    hidden = (torch.rand(ids.shape, generator=rng) < 0.25) & (ids >= len(SPECIAL))
-    for row in range(len(ids)):
-        side = int(torch.rand((), generator=rng) < 0.5) if segments[row].any() else 0
-        places = ((segments[row] == side) & (ids[row] >= len(SPECIAL))).nonzero().squeeze(1)
-        if torch.rand((), generator=rng) < 0.75:
-            movable = places[content[ids[row, places]]]
-            pair = movable[torch.randperm(len(movable), generator=rng)[:2]]
-        else:
-            start = int(torch.randint(max(1, len(places) - 1), (), generator=rng))
-            pair = places[start : start + 2]
-        shown[row, pair] = ids[row, pair.flip(0)]
-        hidden[row, pair] = True
-    return shown, hidden
+    def __init__(self) -> None:
+        ids = {word: place for place, word in enumerate((*SPECIAL, *vocabulary()))}
+        classes = [torch.tensor([ids[word] for word in words]) for words in word_classes()]
+        self.sizes = torch.tensor([0] + [len(members) for members in classes])
+        self.members = torch.nn.utils.rnn.pad_sequence([torch.zeros(1, dtype=torch.long), *classes], batch_first=True)
+        self.class_of = torch.zeros(len(ids), dtype=torch.long)  # 0: a function word
+        for place, members in enumerate(classes, start=1):
+            self.class_of[members] = place
+
+    def __call__(self, ids: Tensor, segments: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Tamper with half of the lines: about a fifth of one segment's content words, or a pair of its words.
+
+        Returns:
+            The ids as shown, the places to predict (all content words and what was moved, [lines, length]), and
+            which lines were changed, [lines].
+        """
+        kinds = self.class_of[ids]
+        side = (torch.rand(len(ids), 1, generator=rng) < 0.7).long() * segments.amax(1, keepdim=True)
+        inside = (segments == side) & (ids >= len(SPECIAL))
+        touched = torch.rand(len(ids), generator=rng) < 0.55
+        swapped = touched & (torch.rand(len(ids), generator=rng) < 0.45)
+        picked = (torch.rand(ids.shape, generator=rng) * self.sizes[kinds]).long()
+        replaced = inside & (kinds > 0) & (torch.rand(ids.shape, generator=rng) < 0.25)
+        replaced &= (touched & ~swapped)[:, None]
+        shown = torch.where(replaced, self.members[kinds, picked], ids)
+        for row in swapped.nonzero().squeeze(1).tolist():
+            places = inside[row].nonzero().squeeze(1)
+            if torch.rand((), generator=rng) < 0.75:  # two content words, wherever they stand
+                places = places[kinds[row, places] > 0]
+                pair = places[torch.randperm(len(places), generator=rng)[:2]]
+            else:  # two neighbours
+                start = int(torch.randint(max(1, len(places) - 1), (), generator=rng))
+                pair = places[start : start + 2]
+            shown[row, pair] = ids[row, pair.flip(0)]
+        changed = shown != ids
+        return shown, (inside & (kinds > 0)) | changed, changed.any(1)
 
 
 def _batches(recipe: Recipe, words: int) -> Iterator[Batch]:
     """All batches; lines of like length share a batch, batches come in random order."""
     rng = torch.Generator().manual_seed(recipe.seed)
-    movable = content_words()
-    content = torch.tensor([word in movable for word in (*SPECIAL, *vocabulary())])
+    tamper = _Tamper()
     lines = sorted(_encoded(recipe), key=lambda line: len(line.ids))
     starts = list(range(0, len(lines), recipe.batch_size))
     for pick in torch.randperm(len(starts), generator=rng).tolist():
@@ -169,12 +188,13 @@ def _batches(recipe: Recipe, words: int) -> Iterator[Batch]:
         follows = torch.tensor([line.follows for line in chosen])
         paired = segments.any(1)
         draw = torch.rand(len(chosen), generator=rng)
-        heavy = paired & (follows == 1) & (draw < 0.3)
-        shuffled = (follows == 1) & (draw > 0.7)
+        heavy = paired & (follows == 1) & (draw < 0.25)
+        whole = (follows == 1) & (draw > 0.45)
         shown, hidden = _hide(ids, segments, heavy, words, rng)
-        shown[shuffled], hidden[shuffled] = _shuffle(ids[shuffled], segments[shuffled], content, rng)
+        shown[whole], hidden[whole], changed = tamper(ids[whole], segments[whole], rng)
+        follows[whole] -= changed.long()
         flat = hidden.flatten().nonzero().squeeze(1)
-        judged = (paired & ~heavy & ~shuffled).nonzero().squeeze(1)
+        judged = (whole | (paired & ~heavy)).nonzero().squeeze(1)
         yield Batch(shown, segments, flat, ids.flatten()[flat], judged, follows[judged])
 
 

@@ -54,7 +54,7 @@ class Story:
         )
 
     def another(self, fact: Statement) -> Statement:
-        """Another fact of the story: someone else, something else or the opposite, and of a few the one most alike."""
+        """Another fact of the story, of a few the one most alike: someone or something else, or the opposite."""
         told = _core(fact)
         others = [other for other in (self.fact() for _ in range(4)) if _core(other) != told]
         if not others:
@@ -103,7 +103,7 @@ def _line(rng: Random) -> Line:
         return Line(agreement.sentence(rng, acceptable=True))
     if draw < 0.34:
         good = rng.random() < 0.5
-        return Line(opinions.opinion(rng, good, single=0.7, plain=0.7), opinions.verdict(rng, good))
+        return Line(opinions.opinion(rng, good, single=0.7, plain=0.5), opinions.verdict(rng, good))
     return _pair(rng)
 
 

@@ -71,15 +71,16 @@ def plural(noun: str) -> str:
     return noun + "s"
 
 
-def content_words() -> frozenset[str]:
-    """Nouns, verbs, adjectives and words of opinion in all their forms: the words that can change places."""
-    verbs = [word for group in VERB_GROUPS for word in group]
-    nouns = [word for groups in KINDS.values() for group in groups for word in group] + list(KINDS)
-    described = [word for group in ADJECTIVE_GROUPS for word in group]
-    opinions = [*GOOD, *BAD, *LIKED, *DISLIKED]
-    return frozenset(
-        [*verbs, *map(past, verbs), *map(third, verbs), *nouns, *map(plural, nouns), *described, *opinions]
-    )
+def word_classes() -> tuple[tuple[str, ...], ...]:
+    """Words that can stand in each other's place: nouns, verbs by form, adjectives, words of opinion, and so on."""
+    verbs = tuple(word for group in VERB_GROUPS for word in group)
+    nouns = (*(word for groups in KINDS.values() for group in groups for word in group), *KINDS)
+    described = tuple(word for group in ADJECTIVE_GROUPS for word in group)
+    places = tuple(place.split()[-1] for genre in PLACES.values() for place in genre)
+    return (
+        nouns, tuple(map(plural, nouns)), verbs, tuple(map(past, verbs)), tuple(map(third, verbs)), described,
+        (*GOOD, *BAD), (*LIKED, *DISLIKED), ASPECTS, places, TIMES, ("some", "every", "no"),
+    )  # fmt: skip
 
 
 def vocabulary() -> tuple[str, ...]:

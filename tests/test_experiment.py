@@ -1,0 +1,164 @@
+"""From options to records: everything a record promises is in it, and wrong options are told at once."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import methods
+from benchmarks import experiment, records
+from benchmarks.events import Event
+from benchmarks.experiment import Options, UsageFault
+
+OPTIONS = Options(
+    tasks=("mini-rte",), methods=("dense", "svd-ft", "up-zero"), budgets=(0.25,), seeds=(1,), protocol="smoke"
+)
+BROKEN = '''
+"""A method whose training always fails, and one that refuses."""
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+from methods.contract import Compressor, Family, Setting
+from methods.stages.failure import MethodFailure
+from methods.stages.stage import Json, Stage, Workbench
+
+
+@dataclass(frozen=True)
+class Fails(Stage):
+    kind: ClassVar[str] = "fails"
+    seed: int
+
+    def run(self, bench: Workbench) -> Mapping[str, Json]:
+        raise MethodFailure("the loss was NaN at step 3")
+
+
+@dataclass(frozen=True)
+class Failing(Compressor):
+    label: ClassVar[str] = "Failing"
+    family: ClassVar[Family] = Family.FACTORIZATION
+    source: ClassVar[str] = "nowhere"
+
+    def plan(self, setting: Setting) -> Stage:
+        return Fails(setting.seed)
+
+
+@dataclass(frozen=True)
+class Refusing(Failing):
+    refuses: ClassVar[Mapping[str, str]] = {"classification": "knows no classes"}
+
+
+METHODS = {"failing": Failing(), "refusing": Refusing()}
+'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("experiment")
+
+
+def run(folder: Path, options: Options, plugins: tuple[Path, ...] = ()) -> tuple[experiment.Results, list[Event]]:
+    events: list[Event] = []
+    results = experiment.execute(
+        experiment.cells(options),
+        options,
+        store=folder / "store",
+        runs=folder / "runs",
+        jobs=2,
+        events=events.append,
+        plugins=plugins,
+    )
+    return results, events
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> experiment.Results:
+    return run(folder, OPTIONS)[0]
+
+
+def test_every_cell_has_a_record(results: experiment.Results) -> None:
+    found = {(record.method, record.budget) for record in results.records}
+    assert found == {("dense", 1.0), ("svd-ft", 0.25), ("up-zero", 0.25)}
+    assert not results.failed
+    assert not results.refused
+
+
+def test_a_record_tells_everything(results: experiment.Results, folder: Path) -> None:
+    record = next(record for record in results.records if record.method == "svd-ft")
+    assert record.value == record.metrics["validation"]["accuracy"]
+    assert record.sizes.encoder_weights == 10 * 3 * (4 * 192 + 2 * 480) if record.ranks["rank"] == 10 else True
+    assert record.sizes.encoder_nonzero <= 0.25 * record.sizes.dense_encoder_weights
+    assert 0 < record.cost.seconds_marginal < record.cost.seconds_standalone
+    assert record.cost.peak_memory_bytes > 0
+    assert record.provenance["packages"]["torch"]
+    assert record.provenance["data"] == "generated"
+    assert record.recipes["retrain"]["epochs"] == 1
+    with np.load(record.path(folder / "runs").with_suffix(".npz"), allow_pickle=False) as kept:
+        answers = kept["validation.logits"].argmax(axis=1)
+        assert (answers == kept["validation.labels"]).mean() == record.value
+        assert len(kept["validation.ids"]) == len(answers)
+
+
+def test_a_record_is_read_as_it_was_written(results: experiment.Results, folder: Path) -> None:
+    assert sorted(records.read_all(folder / "runs"), key=lambda each: each.key) == sorted(
+        results.records, key=lambda each: each.key
+    )
+
+
+def test_no_path_of_the_machine_is_in_a_record(results: experiment.Results, folder: Path) -> None:
+    for path in (folder / "runs").rglob("*.json"):
+        assert str(folder) not in path.read_text()
+        assert str(Path.home()) not in path.read_text()
+
+
+def test_export_has_one_row_a_record(results: experiment.Results) -> None:
+    table = records.frame(results.records)
+    assert list(table.columns) == list(records.EXPORT_COLUMNS)
+    assert len(table) == 3
+    assert records.frame(reversed(results.records)).equals(table)
+
+
+def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"schema": 1}))
+    with pytest.raises(ValueError, match=r"x\.json: not a record"):
+        list(records.read_all(tmp_path))
+
+
+def test_run_again_everything_is_found(results: experiment.Results, folder: Path) -> None:
+    again, events = run(folder, OPTIONS)
+    assert not [event for event in events if event.what == "start"]
+    assert {record.key for record in again.records} == {record.key for record in results.records}
+
+
+def test_failures_and_refusals_do_not_stop_the_rest(folder: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "broken_methods.py"
+    plugin.write_text(BROKEN)
+    methods.load_plugin(plugin)
+    options = dataclasses.replace(OPTIONS, methods=("failing", "refusing", "svd-ft"))
+    outcome, _ = run(folder, options, (plugin,))
+    assert [record.method for record in outcome.records] == ["svd-ft"]
+    assert list(outcome.refused.values()) == ["knows no classes"]
+    assert ["NaN at step 3" in reason for reason in outcome.failed.values()] == [True]
+
+
+def test_all_faults_of_the_options_are_told_at_once() -> None:
+    options = Options(
+        backbone="mino", tasks=("mini-rtf",), methods=("lpfa",), budgets=(50.0,), seeds=(1, 1), protocol="quick"
+    )
+    with pytest.raises(UsageFault) as fault:
+        experiment.cells(options)
+    for part in (
+        "mini-rtf",
+        "did you mean mini?",
+        "did you mean lpaf?",
+        "write 0.5 for 50 %",
+        "seeds names each value",
+    ):
+        assert part in str(fault.value)
+
+
+def test_impossible_knobs_are_told_before_anything_runs() -> None:
+    options = dataclasses.replace(OPTIONS, methods=("svd-ft(rank=1000)", "lpaf(p_init=2)"))
+    with pytest.raises(UsageFault, match=r"(?s)rank is a whole number.*p_init is a probability"):
+        experiment.cells(options)
