@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
 from benchmarks.records import Sizes
@@ -55,6 +54,8 @@ def macs(model: nn.Module, length: int) -> int:
     One multiply-accumulate counts one; LayerNorm 5 an element; softmax, GELU, additions and look-ups nothing.
     The model must compute attention eagerly.
     """
+    from fvcore.nn import FlopCountAnalysis
+
     ids = torch.ones((1, length), dtype=torch.long)
     logger = logging.getLogger("fvcore")
     level = logger.level

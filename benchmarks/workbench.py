@@ -63,7 +63,7 @@ class StageWorkbench:
     def device(self) -> str:
         """The torch device, e.g. 'cpu' or 'cuda'."""
         if self._device == "auto":
-            import torch  # noqa: PLC0415  # costs seconds, and not every stage computes
+            import torch  # costs seconds, and not every stage computes
 
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device_asked = self._device
@@ -108,8 +108,8 @@ class StageWorkbench:
 
     def score(self, task: str, logits: Any, labels: Any) -> dict[str, float]:
         """Every metric of a task, the table's first, from logits [n, outputs] and labels [n]."""
-        from benchmarks import tasks  # noqa: PLC0415  # most stages need neither tasks nor metrics
-        from benchmarks.tasks import metrics  # noqa: PLC0415
+        from benchmarks import tasks  # most stages need neither tasks nor metrics
+        from benchmarks.tasks import metrics
 
         return metrics.score(tasks.get(task), np.asarray(logits), np.asarray(labels))
 
@@ -141,8 +141,8 @@ class StageWorkbench:
 
     def _splits(self, fingerprint: str) -> Mapping[str, Rows]:
         if fingerprint not in self._loaded:
-            from benchmarks import tasks  # noqa: PLC0415  # loading data may import much
-            from benchmarks.tasks import sources  # noqa: PLC0415
+            from benchmarks import tasks  # loading data may import much
+            from benchmarks.tasks import sources
 
             source = self._source("tasks", fingerprint)
             data = sources.load(tasks.get(source["task"]), source["location"])

@@ -1,15 +1,21 @@
-"""Encoders as files: loading, saving, finding the matrices to compress. Safetensors only, no remote code."""
+"""Encoders as files: loading, saving, finding the matrices to compress. Safetensors only, no remote code.
+
+transformers is imported where it is used: planning a table needs none of it, and importing it takes seconds.
+"""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from methods.layers.low_rank import LowRankLinear
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 CONFIG = "config.json"
 STRUCTURE = "structure.json"
@@ -55,7 +61,7 @@ def matrices(model: nn.Module) -> dict[str, nn.Linear | LowRankLinear]:
     return found
 
 
-def moved(model: PreTrainedModel, device: str) -> PreTrainedModel:
+def moved(model: "PreTrainedModel", device: str) -> "PreTrainedModel":
     """The same model, its tensors on the device."""
     nn.Module.to(model, device)  # transformers' own `to` hides its signature from type checkers
     return model
@@ -68,11 +74,13 @@ def put(model: nn.Module, modules: Mapping[str, nn.Module]) -> None:
         setattr(model.get_submodule(parent), leaf, module)
 
 
-def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> PreTrainedModel:
+def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> "PreTrainedModel":
     """A pre-trained encoder with a fresh head of `outputs` logits, initialised from `seed`.
 
     What is read from the folder does not depend on the seed.
     """
+    from transformers import AutoModelForSequenceClassification
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
@@ -87,7 +95,7 @@ def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> Pr
     return moved(model, device)
 
 
-def save(model: PreTrainedModel, folder: Path) -> None:
+def save(model: "PreTrainedModel", folder: Path) -> None:
     """Write a model: `config.json`, `model.safetensors`, and `structure.json` for the matrices replaced."""
     ranks = {name: layer.rank for name, layer in matrices(model).items() if isinstance(layer, LowRankLinear)}
     (folder / CONFIG).write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
@@ -101,7 +109,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
     save_file(state, path, metadata={"format": "pt"})
 
 
-def load(folder: Path, *, attention: str = "sdpa", device: str = "cpu") -> PreTrainedModel:
+def load(folder: Path, *, attention: str = "sdpa", device: str = "cpu") -> "PreTrainedModel":
     """Read a model that `save` wrote: float32, in evaluation mode.
 
     Args:
@@ -109,6 +117,8 @@ def load(folder: Path, *, attention: str = "sdpa", device: str = "cpu") -> PreTr
         attention: Which implementation computes attention; counting needs 'eager'.
         device: Where it is put.
     """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with torch.random.fork_rng(devices=[]):  # the random initialisation is overwritten at once
         model: PreTrainedModel = AutoModelForSequenceClassification.from_config(

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from benchmarks.backbones.known import KNOWN, Known
+from benchmarks.backbones.memory import remembered
 from methods.models import UnsupportedEncoderError, matrices
 
 # What makes an encoder: weights, configuration, tokenizer. Other files of a folder do not change a result.
@@ -50,6 +50,11 @@ class Encoder:
     @cached_property
     def matrices(self) -> Mapping[str, tuple[int, int]]:
         """Module name -> [out, in] of every matrix to compress, read from the configuration alone."""
+        return remembered(f"matrices-{self.fingerprint}", self._matrices)
+
+    def _matrices(self) -> dict[str, tuple[int, int]]:
+        from transformers import AutoConfig, AutoModelForSequenceClassification
+
         with torch.device("meta"):
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False, local_files_only=True)
             try:

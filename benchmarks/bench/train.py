@@ -77,7 +77,7 @@ def _ours(data: Encoded, size: str, precision: Any, bench: Any) -> Callable[[], 
 
 def _trainer(data: Encoded, size: str, folder: Path, *, padded: bool, half: bool) -> Callable[[], object]:
     """Trainer as the GLUE example runs it, or with dynamic padding, length grouping and bfloat16."""
-    from transformers import Trainer, TrainingArguments  # noqa: PLC0415  # slow to import, used here alone
+    from transformers import Trainer, TrainingArguments  # slow to import, used here alone
 
     arguments: dict[str, Any] = {} if padded else {"train_sampling_strategy": "group_by_length"}
     settings = TrainingArguments(

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
-from transformers import AutoTokenizer
 
 from methods.contract import Kind
 from methods.stages.stage import Json, Rows, Stage, Workbench
@@ -37,6 +36,8 @@ class Encode(Stage):
 
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Tokenise every split; rows longer than `max_length` pieces are cut, the longer text first."""
+        from transformers import AutoTokenizer
+
         tokenizer = AutoTokenizer.from_pretrained(
             bench.encoder(self.encoder), use_fast=True, trust_remote_code=False, local_files_only=True
         )

@@ -16,7 +16,7 @@ def read_generated(task: TaskDefinition, findings: Findings) -> dict[str, RawSpl
         task: A task with ``generated``.
         findings: Takes what the reader of tables finds.
     """
-    from benchmarks.mini import rows  # noqa: PLC0415 - real tasks need no generator
+    from benchmarks.mini import rows
 
     found: dict[str, RawSplit] = {}
     for split in task.splits:

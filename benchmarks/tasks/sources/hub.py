@@ -17,7 +17,7 @@ def read_hub(task: TaskDefinition, hub: Hub, findings: Findings) -> dict[str, Ra
     Raises:
         DataError: The hub cannot be reached and its cache has no copy.
     """
-    import datasets  # noqa: PLC0415 - takes seconds, a folder needs none of it
+    import datasets
 
     try:
         loaded = datasets.load_dataset(hub.path, hub.config, revision=hub.revision)
