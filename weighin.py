@@ -2,7 +2,6 @@
 
 Everything heavy is imported inside the commands, so that help answers at once.
 """
-# ruff: noqa: PLC0415
 
 import contextlib
 import importlib
@@ -53,7 +52,12 @@ Budgets = Annotated[
     str | None, typer.Option(help="Shares of the encoder's weights that stay: 0.5,0.25.", rich_help_panel=WHAT)
 ]
 Seeds = Annotated[str | None, typer.Option(help="Seeds, with commas: 1,2,3.", rich_help_panel=WHAT)]
-Protocol = Annotated[str, typer.Option(help="Training protocol: paper, quick, mini.", rich_help_panel=WHAT)]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="Training protocol: paper, quick (the default), mini (that of mini tasks).", rich_help_panel=WHAT
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -66,7 +70,7 @@ Plugins = Annotated[
 ]
 Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stages.", rich_help_panel=WHERE)]
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
-Jobs = Annotated[int, typer.Option(min=1, help="Stages at a time.", rich_help_panel=HOW)]
+Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.", rich_help_panel=HOW)]
 
@@ -82,12 +86,12 @@ def run(
     methods: Methods = None,
     budgets: Budgets = None,
     seeds: Seeds = None,
-    protocol: Protocol = "quick",
+    protocol: Protocol = None,
     changes: Set = None,
     plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
-    jobs: Jobs = 1,
+    jobs: Jobs = 0,
     retry_failed: Retry = False,
     json: AsJson = False,
 ) -> None:
@@ -115,11 +119,11 @@ def plan(
     methods: Methods = None,
     budgets: Budgets = None,
     seeds: Seeds = None,
-    protocol: Protocol = "quick",
+    protocol: Protocol = None,
     changes: Set = None,
     plugin: Plugins = None,
     store: Store = STORE,
-    jobs: Jobs = 1,
+    jobs: Jobs = 0,
     json: AsJson = False,
 ) -> None:
     """List the stages a run would need: shared, stored already, and the expected time. Runs nothing."""
@@ -143,7 +147,7 @@ def demo(
         "results/demo"
     ),
     store: Store = STORE,
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     json: AsJson = False,
 ) -> None:
     """Run Table 2 on the embedded mini world: no network, a few minutes."""
@@ -251,7 +255,7 @@ def why(
     methods: Methods = None,
     budgets: Budgets = None,
     seeds: Seeds = None,
-    protocol: Protocol = "quick",
+    protocol: Protocol = None,
     changes: Set = None,
     plugin: Plugins = None,
     store: Store = STORE,

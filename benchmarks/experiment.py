@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 import methods
 from benchmarks import backbones, protocols, runner, tasks
 from benchmarks.cells import Cell
+from benchmarks.engines.local import cores
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.events import Event
 from benchmarks.manifest import Manifest
@@ -182,9 +184,14 @@ def sources(options: Options) -> dict[str, Any]:
     }
 
 
+def slots(jobs: int) -> int:
+    """Stages at a time: as asked; for 0 one a core, or one in all where an accelerator is shared."""
+    return jobs or (1 if _device() == "cuda" else cores())
+
+
 def plan(wanted: Sequence[Cell], options: Options, *, store: Path, jobs: int) -> runner.Plan:
     """What a run would do; runs nothing."""
-    return runner.plan([cell.stage for cell in wanted if cell.refused is None], Store(store), jobs=jobs)
+    return runner.plan([cell.stage for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
 
 
 def execute(
@@ -205,11 +212,12 @@ def execute(
         options: The same options.
         store: The store's folder.
         runs: Where records go.
-        jobs: Stages at a time.
+        jobs: Stages at a time; 0: as `slots` says.
         events: Told what happens.
         retry_failed: Try again what failed by a method's fault before.
         plugins: Python files that methods came from.
     """
+    started = time.monotonic()
     results = Results(refused={cell.key_of_refusal: cell.refused for cell in wanted if cell.refused})
     measured = [cell for cell in wanted if cell.refused is None]
     kept = Store(store)
@@ -217,7 +225,7 @@ def execute(
         [cell.stage for cell in measured],
         kept,
         sources=sources(options),
-        jobs=jobs,
+        jobs=slots(jobs),
         events=events,
         retry_failed=retry_failed,
         plugins=plugins,
@@ -228,6 +236,7 @@ def execute(
             results.failed[cell.key] = outcome.reason
             continue
         results.records.append(_record(cell, kept, runs, options))
+    results.seconds = time.monotonic() - started
     return results
 
 

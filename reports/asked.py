@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import methods
-from benchmarks import experiment
+from benchmarks import experiment, tasks
 from benchmarks.cells import Cell
 from benchmarks.experiment import Options, Results
 from methods.stages.stage import Stage
@@ -28,7 +28,7 @@ class Asked:
     methods: str | None = None
     budgets: str | None = None
     seeds: str | None = None
-    protocol: str = "quick"
+    protocol: str | None = None
     changes: Sequence[str] = ()
     plugins: Sequence[Path] = ()
 
@@ -55,16 +55,17 @@ class Asked:
             chosen = tuple(known)
         if chosen and usual.reference in known and usual.reference not in chosen:
             chosen = (*chosen, usual.reference)
+        named = usual.tasks if self.tasks is None else typed.listed("--tasks", self.tasks, wrong)
         options = Options(
             backbone=self.backbone,
             data=self.data,
-            tasks=usual.tasks if self.tasks is None else typed.listed("--tasks", self.tasks, wrong),
+            tasks=named,
             methods=chosen,
             budgets=usual.budgets
             if self.budgets is None
             else typed.numbers("--budgets", self.budgets, float, "0.5,0.25", wrong),
             seeds=usual.seeds if self.seeds is None else typed.numbers("--seeds", self.seeds, int, "1,2,3", wrong),
-            protocol=self.protocol,
+            protocol=self.protocol or _usual_protocol(named),
             overrides=typed.overrides(self.changes, wrong),
         )
         if wrong:
@@ -113,6 +114,12 @@ class Experiment:
             )
         missing = gaps(self.cells, results.refused, results.failed)
         return results, self.blueprint.draw(results.records, missing, self.options.methods, self.options.tasks)
+
+
+def _usual_protocol(named: Sequence[str]) -> str:
+    """The protocol of a run that names none: mini tasks have their own, everything else is quick."""
+    known = tasks.available()
+    return "mini" if named and all(name in known and known[name].generated for name in named) else "quick"
 
 
 def _common(cells: Sequence[Cell]) -> str:

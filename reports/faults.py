@@ -10,8 +10,8 @@ class UsageError(ValueError):
 
 def status(fault: Exception) -> int | None:
     """The exit status of a fault that a sentence explains: 2 wrong usage, 1 the disk or the store; else None."""
-    from benchmarks.engines import EngineError  # noqa: PLC0415  # only needed when something went wrong
-    from benchmarks.files import StoreError  # noqa: PLC0415
+    from benchmarks.engines import EngineError  # only needed when something went wrong
+    from benchmarks.files import StoreError
 
     if isinstance(fault, UsageError):
         return 2

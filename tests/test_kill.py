@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-TABLE = "run table2 --tasks mini-rte --methods lpaf --budgets 0.25 --seeds 1 --protocol smoke".split()
+TABLE = ["run", "table2", "--tasks", "mini-rte", "--methods", "lpaf", "--budgets", "0.25", "--seeds", "1", "--protocol", "smoke"]
 
 
 def command(folder: Path) -> list[str]:

@@ -97,7 +97,7 @@ def _trainer(data: Encoded, size: str, folder: Path, *, padded: bool, half: bool
     trainer = Trainer(
         model=encoder(size),
         args=settings,
-        train_dataset=_Dataset(data),  # type: ignore[arg-type]  # a sequence of dictionaries is enough
+        train_dataset=_Dataset(data),
         data_collator=lambda items: _collate(items, PADDED if padded else 0),
     )
     return trainer.train

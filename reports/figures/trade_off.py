@@ -29,10 +29,10 @@ def draw(records: Sequence[Record], path: Path, order: Sequence[str] = ()) -> Pa
         path: the file; its ending chooses the format (.png, .pdf, .svg).
         order: methods in the order of the legend; others follow by name.
     """
-    import matplotlib  # noqa: PLC0415  # half a second that readers of a table need not wait for
+    import matplotlib  # half a second that readers of a table need not wait for
 
     matplotlib.use("Agg")
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure
 
     if not records:
         raise ValueError("a figure needs at least one record, got none; run the table first")
