@@ -11,11 +11,19 @@ from pathlib import Path
 
 import pytest
 
-TABLE = ["run", "table2", "--tasks", "mini-rte", "--methods", "lpaf", "--budgets", "0.25", "--seeds", "1", "--protocol", "smoke"]
+OPTIONS = {"--tasks": "mini-rte", "--methods": "lpaf", "--budgets": "0.25", "--seeds": "1", "--protocol": "smoke"}
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "weighin", *TABLE, "--store", str(folder / "store"), "--runs", str(folder / "runs")]
+    options = {**OPTIONS, "--store": str(folder / "store"), "--runs": str(folder / "runs")}
+    return [
+        sys.executable,
+        "-m",
+        "weighin",
+        "run",
+        "table2",
+        *(word for option in options.items() for word in option),
+    ]
 
 
 def environment() -> dict[str, str]:
