@@ -82,7 +82,10 @@ def test_the_mini_encoder_is_embedded() -> None:
     encoder = backbones.get("mini")
     assert encoder.folder == bert_folder()
     assert len(encoder.fingerprint) == 64
-    assert set(encoder.matrices.values()) == {(96, 96), (384, 96), (96, 384)}
+    config = json.loads((encoder.folder / "config.json").read_text())
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    shapes = [(width, width)] * 4 + [(inner, width), (width, inner)]
+    assert list(encoder.matrices.values()) == shapes * config["num_hidden_layers"]
 
 
 def test_an_encoder_without_linears_is_refused(tmp_path: Path) -> None:

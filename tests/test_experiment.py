@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import methods
-from benchmarks import experiment, records
+from benchmarks import backbones, experiment, records
 from benchmarks.events import Event
 from benchmarks.experiment import Options, UsageFault
+from methods.ops.ranks import factor_weights, rank_for
 
 OPTIONS = Options(
     tasks=("mini-rte",), methods=("dense", "svd-ft", "up-zero"), budgets=(0.25,), seeds=(1,), protocol="smoke"
@@ -87,7 +88,9 @@ def test_every_cell_has_a_record(results: experiment.Results) -> None:
 def test_a_record_tells_everything(results: experiment.Results, folder: Path) -> None:
     record = next(record for record in results.records if record.method == "svd-ft")
     assert record.value == record.metrics["validation"]["accuracy"]
-    assert record.sizes.encoder_weights == 10 * 3 * (4 * 192 + 2 * 480) if record.ranks["rank"] == 10 else True
+    shapes = list(backbones.get("mini").matrices.values())
+    assert record.sizes.encoder_weights == factor_weights(rank_for(0.25, shapes), shapes)
+    assert record.ranks["rank"] == rank_for(0.25, shapes)
     assert record.sizes.encoder_nonzero <= 0.25 * record.sizes.dense_encoder_weights
     assert 0 < record.cost.seconds_marginal < record.cost.seconds_standalone
     assert record.cost.peak_memory_bytes > 0

@@ -125,11 +125,10 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_corpus_is_deterministic_and_in_vocabulary() -> None:
-    lines = corpus(3000)
+    lines = corpus(15_000)
     assert lines[:500] == corpus(500)
     written = {word for line in lines for text in (line.first, line.second or "") for word in text.split()}
-    assert written <= set(vocabulary())
-    assert len(written) > 0.95 * len(vocabulary())
+    assert written == set(vocabulary())
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -209,7 +208,7 @@ def fitted_score(task: str, tokenizer: PreTrainedTokenizerFast, decay: float) ->
     real = task == "stsb"
     linear = torch.nn.Linear(features.shape[1], 1 if real else int(labels.max()) + 1)
     torch.nn.init.zeros_(linear.weight)
-    optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=60, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=40, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

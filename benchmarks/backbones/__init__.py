@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import hashlib
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from benchmarks.backbones.known import KNOWN, Known
-from benchmarks.backbones.memory import remembered
+from benchmarks.backbones.memory import Shapes, remembered
 from methods.models import UnsupportedEncoderError, matrices
 
 # What makes an encoder: weights, configuration, tokenizer. Other files of a folder do not change a result.
@@ -42,34 +42,17 @@ class Encoder:
     folder: Path
     origin: str  # how it was found, for the record
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """sha256 over the names and contents of the files that make the encoder."""
         return _fingerprint(self.folder)
 
-    @cached_property
+    @property
     def matrices(self) -> Mapping[str, tuple[int, int]]:
         """Module name -> [out, in] of every matrix to compress, read from the configuration alone."""
-        return remembered(f"matrices-{self.fingerprint}", self._matrices)
+        return _matrices(self)
 
-    def _matrices(self) -> dict[str, tuple[int, int]]:
-        from transformers import AutoConfig, AutoModelForSequenceClassification
-
-        with torch.device("meta"):
-            config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False, local_files_only=True)
-            try:
-                model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
-            except ValueError as fault:
-                raise BackboneError(
-                    f"{self.name}: an encoder is of an architecture that transformers knows for sequence "
-                    f"classification, got {config.model_type}; choose BERT, RoBERTa, DistilBERT, ELECTRA or alike"
-                ) from fault
-        try:
-            return {name: (layer.out_features, layer.in_features) for name, layer in matrices(model).items()}
-        except UnsupportedEncoderError as fault:
-            raise BackboneError(f"{self.name}: {fault}") from fault
-
-    @cached_property
+    @property
     def hidden(self) -> int:
         """The narrowest side of the matrices."""
         return min(min(shape) for shape in self.matrices.values())
@@ -127,6 +110,30 @@ def _checked(encoder: Encoder) -> Encoder:
             "with save_pretrained(..., safe_serialization=True)"
         )
     return encoder
+
+
+@cache
+def _matrices(encoder: Encoder) -> Shapes:
+    return remembered(f"matrices-{encoder.fingerprint}", lambda: _shapes(encoder))
+
+
+def _shapes(encoder: Encoder) -> Shapes:
+    """Build the model without values and look at its layers."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    with torch.device("meta"):
+        config = AutoConfig.from_pretrained(encoder.folder, trust_remote_code=False, local_files_only=True)
+        try:
+            model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+        except ValueError as fault:
+            raise BackboneError(
+                f"{encoder.name}: an encoder is of an architecture that transformers knows for sequence "
+                f"classification, got {config.model_type}; choose BERT, RoBERTa, DistilBERT, ELECTRA or alike"
+            ) from fault
+    try:
+        return {name: (layer.out_features, layer.in_features) for name, layer in matrices(model).items()}
+    except UnsupportedEncoderError as fault:
+        raise BackboneError(f"{encoder.name}: {fault}") from fault
 
 
 @cache

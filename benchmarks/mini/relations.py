@@ -95,7 +95,21 @@ def swap(statement: Statement) -> Statement:
     )
 
 
-def _another(rng: Random, choices: tuple[str, ...], known: set[str]) -> str:
+def redescribe(statement: Statement, rng: Random) -> Statement:
+    """The same fact with the participants' adjectives exchanged, or one of them another where they have but one."""
+    first, second = statement.agent.adjective, statement.patient.adjective
+    if first == second or rng.random() < 0.2:
+        first = _another(rng, ADJECTIVES, {first})
+    else:
+        first, second = second, first
+    return replace(
+        statement,
+        agent=replace(statement.agent, adjective=first),
+        patient=replace(statement.patient, adjective=second),
+    )
+
+
+def _another(rng: Random, choices: tuple[str, ...], known: set[str | None]) -> str:
     return rng.choice([choice for choice in choices if choice not in known])
 
 
@@ -111,7 +125,7 @@ def change(statement: Statement, rng: Random, slot: str | None = None) -> tuple[
     if slot == "time" and statement.time:
         return replace(statement, time=_another(rng, TIMES, {statement.time})), (slot,)
     phrase = statement.agent if slot == "agent" else statement.patient
-    taken = {statement.agent.noun, statement.patient.noun}
+    taken: set[str | None] = {statement.agent.noun, statement.patient.noun}
     if phrase.noun in MEMBERS:
         other = _another(rng, GENRES[genre_of(statement)], {phrase.noun})
     else:

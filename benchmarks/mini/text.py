@@ -29,7 +29,7 @@ class Story:
         while len(self.cast) < 3:
             noun = draw_noun(rng, genre)
             if all(noun != known for known, _ in self.cast):
-                self.cast.append((noun, rng.choice(ADJECTIVES) if rng.random() < 0.15 else None))
+                self.cast.append((noun, rng.choice(ADJECTIVES) if rng.random() < 0.2 else None))
         self.verbs = rng.sample(VERBS, 2)
         self.places = (*rng.sample(PLACES[genre], 2), None, None)
         self.times = (rng.choice(TIMES), None, None)
@@ -99,11 +99,11 @@ def _plain(fact: Statement) -> Statement:
 
 def _line(rng: Random) -> Line:
     draw = rng.random()
-    if draw < 0.12:
+    if draw < 0.11:
         return Line(agreement.sentence(rng, acceptable=True))
-    if draw < 0.34:
+    if draw < 0.38:
         good = rng.random() < 0.5
-        return Line(opinions.opinion(rng, good, single=0.7, plain=0.5), opinions.verdict(rng, good))
+        return Line(opinions.opinion(rng, good, single=0.7, plain=0.7), opinions.verdict(rng, good))
     return _pair(rng)
 
 

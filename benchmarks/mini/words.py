@@ -50,9 +50,8 @@ VERBS: Final = tuple(group[0] for group in VERB_GROUPS)
 ADJECTIVES: Final = tuple(group[0] for group in ADJECTIVE_GROUPS)
 
 _FUNCTION_WORDS: Final = (
-    "the a some every no this these did not was were is are do does by in at on near it that who whom where when "
-    "which itself themselves but although i we nobody everybody think thought said doubt doubted agreed neither nor "
-    "hardly and so far from really"
+    "the a some every no this these did not does do was were is are by in at on near it that who whom where when "
+    "itself themselves but although i we nobody everybody think thought said doubt agreed neither nor hardly far from"
 )
 
 
@@ -74,21 +73,15 @@ def plural(noun: str) -> str:
 def word_classes() -> tuple[tuple[str, ...], ...]:
     """Words that can stand in each other's place: nouns, verbs by form, adjectives, words of opinion, and so on."""
     verbs = tuple(word for group in VERB_GROUPS for word in group)
-    nouns = (*(word for groups in KINDS.values() for group in groups for word in group), *KINDS)
+    nouns = tuple(word for groups in KINDS.values() for group in groups for word in group)
     described = tuple(word for group in ADJECTIVE_GROUPS for word in group)
     places = tuple(place.split()[-1] for genre in PLACES.values() for place in genre)
     return (
-        nouns, tuple(map(plural, nouns)), verbs, tuple(map(past, verbs)), tuple(map(third, verbs)), described,
-        (*GOOD, *BAD), (*LIKED, *DISLIKED), ASPECTS, places, TIMES, ("some", "every", "no"),
+        (*nouns, *KINDS), tuple(map(plural, nouns)), verbs, tuple(map(past, verbs)), tuple(map(third, verbs)),
+        described, (*GOOD, *BAD), (*LIKED, *DISLIKED), ASPECTS, places, TIMES, ADVERBS, ("some", "every", "no"),
     )  # fmt: skip
 
 
 def vocabulary() -> tuple[str, ...]:
     """Every word the grammar can write, each once, in a fixed order."""
-    verbs = [word for group in VERB_GROUPS for word in group]
-    nouns = [word for groups in KINDS.values() for group in groups for word in group] + list(KINDS)
-    words = [*_FUNCTION_WORDS.split(), *verbs, *map(past, verbs), *map(third, verbs), *nouns, *map(plural, nouns)]
-    words += [word for group in ADJECTIVE_GROUPS for word in group]
-    words += [word for places in PLACES.values() for place in places for word in place.split()]
-    words += [*TIMES, *GOOD, *BAD, *ASPECTS, *LIKED, *DISLIKED, *ADVERBS]
-    return tuple(dict.fromkeys(words))
+    return tuple(dict.fromkeys([*_FUNCTION_WORDS.split(), *(word for words in word_classes() for word in words)]))

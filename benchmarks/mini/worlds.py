@@ -15,7 +15,7 @@ from benchmarks.mini.grammar import (
     kind_of,
     realise,
 )
-from benchmarks.mini.relations import change, deny, strengthen, swap, weaken
+from benchmarks.mini.relations import change, deny, redescribe, strengthen, swap, weaken
 from benchmarks.mini.words import PLACES, TIMES, VERBS
 
 Row = tuple[tuple[str, ...], int | float]  # the texts, then the label
@@ -78,44 +78,44 @@ def _mnli(rng: Random, split: str) -> Row:
 
 
 def _different(fact: Statement, rng: Random) -> Statement:
-    how = _chosen(rng, swap=0.45, change=0.4, deny=0.15)
+    how = _chosen(rng, swap=0.35, redescribe=0.3, change=0.25, deny=0.1)
     if how == "swap":
         return swap(fact)
+    if how == "redescribe":
+        return redescribe(fact, rng)
     return change(fact, rng)[0] if how == "change" else deny(fact, rng)
 
 
 def _mrpc(rng: Random, split: str) -> Row:
     label = int(rng.random() < 0.67)
-    fact = draw_statement(rng, negated=0.15, place=0.4)
+    fact = draw_statement(rng, quantified=0.2, negated=0.15, adjective=0.8, place=0.3)
     other = fact if label else _different(fact, rng)
     return (realise(fact, rng), realise(other, rng)), label
 
 
-def _asked(rng: Random) -> tuple[Statement, str]:
-    fact = draw_statement(rng, place=0.35, time=0.2)
-    return fact, rng.choices(GAPS, (0.35, 0.35, 0.2, 0.1))[0]
+_OTHER_GAP: Final = {"agent": "patient", "patient": "agent", "place": "time", "time": "place"}
 
 
 def _qqp(rng: Random, split: str) -> Row:
     label = int(rng.random() < 0.37)
-    fact, gap = _asked(rng)
+    fact = draw_statement(rng, adjective=0.8, place=0.3, time=0.2)
+    gap = rng.choices(GAPS, (0.2, 0.2, 0.35, 0.25))[0]
+    # an adjunct beside the gap would tell the gap; the gap itself is open in the fact
+    fact = replace(fact, place=None if gap == "time" else fact.place, time=None if gap == "place" else fact.time)
     other, second = fact, gap
     if not label:
-        how = _chosen(rng, swap=0.45, gap=0.25, change=0.3)
+        how = _chosen(rng, swap=0.4, redescribe=0.25, gap=0.1, change=0.25)
+        if gap in {"agent", "patient"} and how == "redescribe":
+            how = "swap"
         if how == "swap":
             other = swap(fact)
+        elif how == "redescribe":
+            other = redescribe(fact, rng)
         elif how == "change":
-            other = change(
-                fact,
-                rng,
-                "verb"
-                if gap in {"agent", "patient"} and rng.random() < 0.4
-                else {"agent": "patient", "patient": "agent"}.get(gap),
-            )[0]
-            if gap in {"place", "time"} and getattr(other, gap) != getattr(fact, gap):
-                other = change(fact, rng, "verb")[0]
+            slots = [slot for slot in ("agent", "verb", "patient") if slot != gap]
+            other = change(fact, rng, rng.choice(slots))[0]
         else:
-            second = {"agent": "patient", "patient": "agent", "place": "time", "time": "place"}[gap]
+            second = _OTHER_GAP[gap]
             fact = other = replace(fact, place=None, time=None)
     return (ask(fact, gap, rng), ask(other, second, rng)), label
 
@@ -144,8 +144,6 @@ def _qnli(rng: Random, split: str) -> Row:
             missing = [each for each in ("place", "time") if not getattr(fact, each)]
             gap = rng.choice([*missing, "agent"])
             agentless = gap == "agent"
-    elif gap != "agent":
-        agentless = False
     question = weaken(question, rng, rng.randrange(2))
     return (ask(question, gap, rng), realise(fact, rng, agentless=agentless)), label
 

@@ -62,7 +62,8 @@ class Encoded:
         lengths = self.lengths[rows]
         width = int(lengths.max())
         mask = np.arange(width) < lengths[:, None]  # [rows, width]
-        places = np.concatenate([np.arange(self.offsets[row], self.offsets[row + 1]) for row in rows])
+        starts = self.offsets[rows]
+        places = np.repeat(starts, lengths) + (np.arange(width) + np.zeros_like(lengths)[:, None])[mask]
         ids = np.full(mask.shape, self.padding, dtype=np.int64)
         ids[mask] = self.ids[places]
         inputs = {
