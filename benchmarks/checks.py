@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from safetensors.torch import load_file
 
 import methods
-from benchmarks import experiment, runner
+from benchmarks import experiment, predictions, runner
 from benchmarks.cells import Cell
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.store import Store
@@ -193,8 +193,8 @@ def _same_answers(done: _Finished) -> str:
     model = models.load(done.store.artifact(stage.model.key))
     split = stage.data.evaluation[0]
     logits = parts.predict(model, batches.read(done.store.artifact(stage.data.key), split), "cpu")
-    with np.load(done.store.artifact(stage.key) / PREDICTIONS, allow_pickle=False) as kept:
-        apart = float(np.abs(kept[f"{split}.logits"] - logits).max())
+    kept = predictions.read(done.store.artifact(stage.key) / PREDICTIONS)
+    apart = float(np.abs(kept[f"{split}.logits"] - logits).max())
     if apart > 1e-4:
         raise Broken(f"a saved model answers as it did, got logits {apart:.2g} apart; save all that the model uses")
     return f"largest difference {apart:.1e}"

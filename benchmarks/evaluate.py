@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from benchmarks import accounting
+from benchmarks import accounting, predictions
 from methods import models
 from methods.layers.low_rank import LowRankLinear
 from methods.stages import parts
@@ -50,7 +50,7 @@ class Evaluate(Stage):
             arrays[f"{split}.ids"] = np.asarray(identities[split])
             arrays[f"{split}.labels"] = data.labels
             arrays[f"{split}.logits"] = logits
-        np.savez_compressed(bench.folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub
+        predictions.write(bench.folder / PREDICTIONS, arrays)
         counted = accounting.sizes(folder, self.data.max_length)
         return {"metrics": metrics, "sizes": dataclasses.asdict(counted), "ranks": dict(_ranks(model))}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import methods
-from benchmarks import backbones, experiment, records
+from benchmarks import backbones, experiment, predictions, records
 from benchmarks.events import Event
 from benchmarks.experiment import Options, UsageFault
 from methods.ops.ranks import factor_weights, rank_for
@@ -97,10 +97,10 @@ def test_a_record_tells_everything(results: experiment.Results, folder: Path) ->
     assert record.provenance["packages"]["torch"]
     assert record.provenance["data"] == "generated"
     assert record.recipes["retrain"]["epochs"] == 1
-    with np.load(record.path(folder / "runs").with_suffix(".npz"), allow_pickle=False) as kept:
-        answers = kept["validation.logits"].argmax(axis=1)
-        assert (answers == kept["validation.labels"]).mean() == record.value
-        assert len(kept["validation.ids"]) == len(answers)
+    kept = predictions.read(record.path(folder / "runs").with_suffix(".npz"))
+    answers = kept["validation.logits"].argmax(axis=1)
+    assert (answers == kept["validation.labels"]).mean() == record.value
+    assert len(kept["validation.ids"]) == len(answers)
 
 
 def test_a_record_is_read_as_it_was_written(results: experiment.Results, folder: Path) -> None:
@@ -165,3 +165,13 @@ def test_impossible_knobs_are_told_before_anything_runs() -> None:
     options = dataclasses.replace(OPTIONS, methods=("svd-ft(rank=1000)", "lpaf(p_init=2)"))
     with pytest.raises(UsageFault, match=r"(?s)rank is a whole number.*p_init is a probability"):
         experiment.cells(options)
+
+
+def test_equal_predictions_are_equal_bytes(tmp_path: Path) -> None:
+    arrays = {"validation.ids": np.arange(3), "validation.logits": np.ones((3, 2), np.float32)}
+    for name in ("a.npz", "b.npz"):
+        predictions.write(tmp_path / name, arrays)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert all(np.array_equal(arrays[name], found) for name, found in predictions.read(tmp_path / "a.npz").items())
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        predictions.write(tmp_path / "c.npz", {"x": np.array([{}], dtype=object)})
