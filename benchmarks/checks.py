@@ -14,11 +14,13 @@ from safetensors.torch import load_file
 import methods
 from benchmarks import experiment, predictions, runner
 from benchmarks.cells import Cell
+from benchmarks.engines.local import cores
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.store import Store
 from methods import models
 from methods.contract import Compressor, Family
 from methods.stages import parts
+from methods.stages.stage import Stage
 from methods.training import batches
 
 BUDGET = 0.25
@@ -84,13 +86,16 @@ def _cell(method: str, seed: int = 1, budget: float = BUDGET) -> Cell:
 
 
 def _run(cell: Cell, root: Path, plugins: tuple[Path, ...]) -> str:
-    outcomes = runner.run(
-        [cell.stage], Store(root), sources=experiment.sources(_options(cell.method)), plugins=plugins
-    )
-    outcome = outcomes[cell.stage.key]
+    outcome = _made(cell.stage, Store(root), cell, plugins)
     if not outcome.complete:
         raise Broken(f"{outcome.kind} failed: {outcome.reason}; its log is {outcome.log}")
     return f"{sum(1 for _ in cell.stage.walk())} stages"
+
+
+def _made(stage: Stage, store: Store, cell: Cell, plugins: tuple[Path, ...]) -> runner.Outcome:
+    """Make one artifact, one thread a stage: small matrices gain nothing from more."""
+    sources = experiment.sources(_options(cell.method))
+    return runner.run([stage], store, sources=sources, jobs=cores(), plugins=plugins)[stage.key]
 
 
 def _class_data(method: Compressor) -> str:
@@ -175,9 +180,7 @@ def _deterministic(done: _Finished) -> str:
             target = other.folder(needed.key)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(done.store.artifact(needed.key), target)
-    outcome = runner.run(
-        [model], other, sources=experiment.sources(_options(done.cell.method)), plugins=done.plugins
-    )[model.key]
+    outcome = _made(model, other, done.cell, done.plugins)
     if not outcome.complete:
         raise Broken(f"run again it failed: {outcome.reason}")
     first = load_file(done.store.artifact(model.key) / models.WEIGHTS)

@@ -77,10 +77,17 @@ def _mnli(rng: Random, split: str) -> Row:
     return (realise(fact, rng), realise(other, rng)), label
 
 
+def _widened(fact: Statement, rng: Random) -> Statement:
+    """What follows from a fact without being the same fact: a kind for its member, or an adjective less."""
+    return weaken(fact, rng, 1, keep=("place", "time"))
+
+
 def _different(fact: Statement, rng: Random) -> Statement:
-    how = _chosen(rng, swap=0.35, redescribe=0.3, change=0.25, deny=0.1)
+    how = _chosen(rng, swap=0.3, redescribe=0.2, widen=0.25, change=0.2, deny=0.05)
     if how == "swap":
         return swap(fact)
+    if how == "widen":
+        return _widened(fact, rng)
     if how == "redescribe":
         return redescribe(fact, rng)
     return change(fact, rng)[0] if how == "change" else deny(fact, rng)
@@ -104,13 +111,15 @@ def _qqp(rng: Random, split: str) -> Row:
     fact = replace(fact, place=None if gap == "time" else fact.place, time=None if gap == "place" else fact.time)
     other, second = fact, gap
     if not label:
-        how = _chosen(rng, swap=0.4, redescribe=0.25, gap=0.1, change=0.25)
+        how = _chosen(rng, swap=0.35, redescribe=0.15, widen=0.25, gap=0.05, change=0.2)
         if gap in {"agent", "patient"} and how == "redescribe":
             how = "swap"
         if how == "swap":
             other = swap(fact)
         elif how == "redescribe":
             other = redescribe(fact, rng)
+        elif how == "widen":
+            other = weaken(fact, rng, 1, keep=(gap, "place", "time"))
         elif how == "change":
             slots = [slot for slot in ("agent", "verb", "patient") if slot != gap]
             other = change(fact, rng, rng.choice(slots))[0]
