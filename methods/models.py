@@ -98,7 +98,9 @@ def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> "P
 def save(model: "PreTrainedModel", folder: Path) -> None:
     """Write a model: `config.json`, `model.safetensors`, and `structure.json` for the matrices replaced."""
     ranks = {name: layer.rank for name, layer in matrices(model).items() if isinstance(layer, LowRankLinear)}
-    (folder / CONFIG).write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
+    config = model.config.to_dict()
+    config.pop("_name_or_path", None)  # where it was read from is no part of what it is
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
     (folder / STRUCTURE).write_text(json.dumps({"low_rank": ranks}, indent=1), encoding="utf-8")
     save_weights(model, folder / WEIGHTS)
 

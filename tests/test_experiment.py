@@ -175,3 +175,27 @@ def test_equal_predictions_are_equal_bytes(tmp_path: Path) -> None:
     assert all(np.array_equal(arrays[name], found) for name, found in predictions.read(tmp_path / "a.npz").items())
     with pytest.raises(ValueError, match="Object arrays cannot be saved"):
         predictions.write(tmp_path / "c.npz", {"x": np.array([{}], dtype=object)})
+
+
+@pytest.mark.parametrize(
+    ("task", "splits", "metric"),
+    [
+        ("mini-stsb", {"validation"}, "pearson"),  # regression: squared errors in place of entropies
+        ("mini-mnli", {"validation_matched", "validation_mismatched"}, "accuracy"),  # three classes, two splits
+    ],
+)
+def test_other_kinds_of_task_and_selection(task: str, splits: set[str], metric: str, folder: Path) -> None:
+    options = Options(
+        tasks=(task,),
+        methods=("lpaf",),
+        budgets=(0.25,),
+        seeds=(1,),
+        protocol="smoke",
+        overrides={"selection": "best"},
+    )
+    (record,) = run(folder, options)[0].records
+    assert set(record.metrics) == splits
+    assert record.metric == metric
+    assert record.protocol == "smoke+selection=best"
+    assert -1 <= record.value <= 1
+    assert 0 < record.ranks["sparse_rank"] <= min(min(shape) for shape in backbones.get("mini").matrices.values())
