@@ -221,12 +221,23 @@ def execute(
     results = Results(refused={cell.key_of_refusal: cell.refused for cell in wanted if cell.refused})
     measured = [cell for cell in wanted if cell.refused is None]
     kept = Store(store)
+    made: dict[str, Record] = {}
+    waiting: dict[str, list[Cell]] = {}
+    for cell in measured:
+        waiting.setdefault(cell.stage.key, []).append(cell)
+
+    def heard(event: Event) -> None:
+        """Write records as soon as their cells are measured: a long run is worth reading before its end."""
+        if event.what == "done":
+            made.update({cell.key: _record(cell, kept, runs, options) for cell in waiting.get(event.key, ())})
+        events(event)
+
     outcomes = runner.run(
         [cell.stage for cell in measured],
         kept,
         sources=sources(options),
         jobs=slots(jobs),
-        events=events,
+        events=heard,
         retry_failed=retry_failed,
         plugins=plugins,
     )
@@ -235,7 +246,7 @@ def execute(
         if not outcome.complete:
             results.failed[cell.key] = outcome.reason
             continue
-        results.records.append(_record(cell, kept, runs, options))
+        results.records.append(made.get(cell.key) or _record(cell, kept, runs, options))
     results.seconds = time.monotonic() - started
     return results
 

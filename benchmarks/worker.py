@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.files import FORBIDDEN, FULL
 from benchmarks.manifest import Cause, Costs, Failure
+from benchmarks.provenance import provenance
 from benchmarks.serialise import load
 from benchmarks.store import CorruptArtifact, Store, StoreError, now
 from benchmarks.workbench import StageWorkbench
@@ -194,10 +195,11 @@ def _place(device: str, threads: int) -> dict[str, Json]:
 
 @cache
 def environment() -> dict[str, Json]:
-    """Versions and kind of host; the fork server asks once, and its children inherit the answer."""
+    """Our commit, versions, kind of host; the fork server asks once, and its children inherit the answer."""
     found: dict[str, Json] = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
+    found |= {name: provenance()[name] for name in ("commit", "altered")}
     found["host"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return found
