@@ -5,9 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 SCHEMA = 1
 
@@ -130,8 +132,10 @@ EXPORT_COLUMNS: Sequence[str] = (
 )
 
 
-def frame(records: Iterable[Record]) -> pd.DataFrame:
+def frame(records: Iterable[Record]) -> "pd.DataFrame":
     """One row a record, the columns of `EXPORT_COLUMNS`, sorted so that equal records give equal bytes."""
+    import pandas as pd  # starts a thread, which what forks must not have
+
     rows = [
         {
             "method": record.method,

@@ -21,6 +21,9 @@ PRELOAD = (
     "transformers.models.bert.modeling_bert",
     "transformers.models.bert.tokenization_bert",
     "safetensors.torch",
+    "fvcore.nn",
+    "benchmarks.evaluate",
+    "benchmarks.tasks.metrics",
 )
 """Imported once by the fork server. Nothing that starts threads may be added (`datasets` does)."""
 
