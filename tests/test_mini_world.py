@@ -33,7 +33,7 @@ LARGER_CLASS = {
 }  # fmt: skip
 # Score that counting words may reach on validation; docs/mini-world.md has the dense model beside it.
 COUNTING_AT_MOST = {
-    "rte": 0.76, "cola": 0.16, "mrpc": 0.76, "sst2": 0.60, "qqp": 0.76, "qnli": 0.66, "mnli": 0.72, "stsb": 0.52,
+    "rte": 0.70, "cola": 0.12, "mrpc": 0.77, "sst2": 0.55, "qqp": 0.72, "qnli": 0.64, "mnli": 0.72, "stsb": 0.50,
 }  # fmt: skip
 
 
