@@ -64,11 +64,12 @@ def execute(job: Mapping[str, Any], emit: Emit, plugins: tuple[str, ...] = ()) -
             emit({"event": "done", "seconds": 0.0, "facts": made.facts})
             return
         try:
-            emit(_make(stage, store, job, emit))
+            told = _make(stage, store, job, emit)
         except CorruptArtifact as error:
-            emit({"event": "missing", "key": error.key, "reason": str(error)})
+            told = {"event": "missing", "key": error.key, "reason": str(error)}
         except Exception as error:  # one failed cell never stops a sweep
-            emit(_failed(store, stage, error))
+            told = _failed(store, stage, error)
+    emit(told)  # not inside: that nobody listens any more is no failure of the stage
 
 
 def _make(stage: Stage, store: Store, job: Mapping[str, Any], emit: Emit) -> dict[str, Json]:

@@ -141,7 +141,7 @@ def test_ctrl_c_ends_the_stages_and_says_how_to_go_on(tmp_path: Path) -> None:
     store, ledger = Store(tmp_path / "store"), tmp_path / "ledger"
     for number in (signal.SIGINT, signal.SIGTERM):
         stopped = Runner(store.root, ledger)
-        stopped.until("progress", 2)
+        stopped.until("start")  # early: on a busy machine the run may be over before a later signal comes
         stopped.kill(number)
         assert stopped.process.returncode == 130
         assert "the same command goes on where this one stopped" in stopped.events[-1]["reason"]
