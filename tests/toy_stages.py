@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -138,6 +139,8 @@ def tree(ledger: str | Path, *, nap: float = 0.0, steps: int = 1) -> list[Stage]
 
 def main() -> None:
     """Run the tree in a process of its own, telling events as JSON lines: ROOT LEDGER JOBS NAP STEPS."""
+    # a job started in the background is born deaf to Ctrl-C, and so would the tests' runs be
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     root, ledger, jobs, nap, steps = sys.argv[1:]
 
     def tell(event: Event) -> None:
