@@ -272,8 +272,10 @@ class Store:
         """Drop what only an unfinished stage needs."""
         shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
         for folder in (".failed", ".progress"):
-            with contextlib.suppress(OSError):
-                (self.root / folder / f"{key}.json").unlink(missing_ok=True)
+            # drafts too: an earlier attempt may have been killed while it wrote one
+            for path in (self.root / folder).glob(f"*{key}.json*"):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what processes killed at an unlucky moment left behind; never fails, never touches the living's."""

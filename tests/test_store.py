@@ -191,6 +191,15 @@ def test_failures_are_remembered_until_forgiven_or_done(tmp_path: Path) -> None:
 # Locks
 
 
+def test_a_draft_of_a_killed_attempt_goes_with_the_commit(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.note_progress(KEY, {"done": 1})
+    draft = store.root / ".progress" / f".{KEY}.json.0123"
+    draft.write_text("{")
+    commit(store)
+    assert list((store.root / ".progress").iterdir()) == []
+
+
 def test_a_lock_is_held_once(tmp_path: Path) -> None:
     store = Store(tmp_path)
     first = store.lock(KEY)
