@@ -63,6 +63,7 @@ def execute(job: Mapping[str, Any], emit: Emit, plugins: tuple[str, ...] = ()) -
         if made is not None:  # another run finished it just now
             emit({"event": "done", "seconds": 0.0, "facts": made.facts})
             return
+        told: dict[str, Json]
         try:
             told = _make(stage, store, job, emit)
         except CorruptArtifact as error:
