@@ -128,14 +128,7 @@ def load(folder: Path, *, attention: str = "sdpa", device: str = "cpu") -> "PreT
         )
     ranks: dict[str, int] = json.loads((folder / STRUCTURE).read_text(encoding="utf-8"))["low_rank"]
     layers = matrices(model)
-    put(model, {name: _empty_low_rank(layers[name], rank) for name, rank in ranks.items()})
+    put(model, {name: LowRankLinear.like(layers[name], rank) for name, rank in ranks.items()})
     model.load_state_dict(load_file(folder / WEIGHTS), strict=True)
     model.eval()
     return moved(model, device)
-
-
-def _empty_low_rank(layer: nn.Linear | LowRankLinear, rank: int) -> LowRankLinear:
-    """A low-rank layer of the shape of another, its values still to be loaded."""
-    assert isinstance(layer, nn.Linear)  # noqa: S101  # the configuration builds a dense model
-    inner = nn.Linear(layer.in_features, rank, bias=False)
-    return LowRankLinear(inner, nn.Linear(rank, layer.out_features, bias=layer.bias is not None))
