@@ -43,9 +43,7 @@ def trial(student: Parameters, losses: Sequence[Loss], rate: float) -> dict[str,
     return stepped
 
 
-def lesson(
-    student: Parameters, teacher: Sequence[Tensor], losses: Sequence[Loss], quiz: Loss, rate: float
-) -> Lesson:
+def lesson(student: Parameters, teacher: Sequence[Tensor], losses: Sequence[Loss], quiz: Loss, rate: float) -> Lesson:
     """Differentiate the quiz loss of the stepped student with respect to the teacher.
 
     With one step it is `-rate (d^2 L / d student d teacher)^T dQ / d student'`.

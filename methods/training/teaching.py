@@ -67,7 +67,9 @@ class Teachable:
     def __call__(self, student: "Answers", teacher: "Answers", labels: Tensor) -> Tensor:
         """Their weighted sum."""
         weights = {"hard": self.hard, "soft": self.soft, "features": self.features}
-        return torch.stack([weights[name] * part for name, part in self.terms(student, teacher, labels).items()]).sum()
+        return torch.stack(
+            [weights[name] * part for name, part in self.terms(student, teacher, labels).items()]
+        ).sum()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +80,7 @@ class Answers:
     first: Tensor
 
 
-def answers(
-    model: nn.Module, batch: Batch, states: tuple[int, ...], parameters: Parameters | None = None
-) -> Answers:
+def answers(model: nn.Module, batch: Batch, states: tuple[int, ...], parameters: Parameters | None = None) -> Answers:
     """The model's answer, computed with other parameters if they are given; at least float32."""
     inputs = {**batch.inputs, "output_hidden_states": bool(states)}
     output = functional_call(model, dict(parameters), kwargs=inputs) if parameters else model(**inputs)
@@ -152,7 +152,7 @@ class Teaching(Hook):
         seed: int,
         device: str,
     ) -> None:
-        """`recipe` is the student's; the teacher's rate follows the same course, and its gradient is clipped alike."""
+        """`recipe` is the student's; the teacher's rate and clipping follow it."""
         self.teacher, self.loss, self.quiz, self.recipe = teacher, loss, quiz, recipe
         self.trial_rate, self.teacher_rate, self.quiz_rows = trial_rate, teacher_rate, quiz_rows
         self.seed, self.device = seed, device
