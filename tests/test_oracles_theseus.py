@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
-from methods.ops.replacement import constant_rate, layers_run, linear_rate, module_size
+from methods.layers.replaceable import paired
+from methods.ops.replacement import constant_rate, linear_rate, module_size
 
 FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
 Case = dict[str, Any]
@@ -33,12 +35,34 @@ def check_constant(case: Case) -> None:
     assert found == pytest.approx(case["expected"]["rate"], rel=tolerance, abs=tolerance)
 
 
+class Layer(nn.Module):
+    """A layer that adds itself to the list that passes through it."""
+
+    def __init__(self, side: str, number: int) -> None:
+        super().__init__()
+        self.name = [side, number]
+
+    def forward(self, ran: list[Any]) -> list[Any]:
+        return [*ran, self.name]
+
+
+def layers_run(predecessors: int, draws: list[bool], *, training: bool = True) -> list[Any]:
+    """The layers that run for these draws, in order."""
+    old = [Layer("predecessor", number) for number in range(predecessors)]
+    new = [Layer("successor", number) for number in range(len(draws))]
+    ran: list[Any] = []
+    for module, drawn in zip(paired(new, old), draws, strict=True):
+        module.drawn = drawn
+        ran = module.train(training)(ran)
+    return ran
+
+
 def check_layers(case: Case) -> None:
     given, expected = case["inputs"], case["expected"]
     draws = [bool(draw) for draw in given["draws"]]
-    assert [list(layer) for layer in layers_run(given["predecessor_layers"], draws)] == expected["order"]
-    alone = layers_run(given["predecessor_layers"], [True] * given["successor_layers"])  # as it is evaluated
-    assert [list(layer) for layer in alone] == expected["eval_order"]
+    assert len(draws) == given["successor_layers"]
+    assert layers_run(given["predecessor_layers"], draws) == expected["order"]
+    assert layers_run(given["predecessor_layers"], draws, training=False) == expected["eval_order"]
 
 
 def check_bounds(case: Case) -> None:

@@ -1,12 +1,7 @@
-"""Module replacing: how often a successor layer stands in, and which layers then run (BERT-of-Theseus).
+"""Module replacing: how often a successor layer stands in, and for how many layers (BERT-of-Theseus).
 
 Source: Xu, Zhou, Ge, Wei & Zhou, EMNLP 2020; JetRunner/bert-of-theseus.
 """
-
-from collections.abc import Sequence
-from typing import Literal
-
-Side = Literal["predecessor", "successor"]
 
 
 def linear_rate(step: int, slope: float, start: float) -> float:
@@ -55,26 +50,6 @@ def module_size(predecessors: int, successors: int) -> int:
             f"possible are {whole or 'none'}"
         )
     return predecessors // successors
-
-
-def layers_run(predecessors: int, draws: Sequence[bool]) -> list[tuple[Side, int]]:
-    """Return the layers of one pass in order: for a 1 the successor layer, for a 0 the layers it replaces.
-
-    Args:
-        predecessors: layers of the predecessor.
-        draws: one a module, true for the successor (r of Eq. 2).
-
-    Raises:
-        ValueError: the predecessor does not fall into as many equal modules as there are draws.
-    """
-    size = module_size(predecessors, len(draws))
-    order: list[tuple[Side, int]] = []
-    for module, drawn in enumerate(draws):  # Eq. 3
-        if drawn:
-            order.append(("successor", module))
-        else:
-            order += [("predecessor", layer) for layer in range(module * size, (module + 1) * size)]
-    return order
 
 
 def _faults(step: int, name: str, rate: float) -> list[str]:
