@@ -35,22 +35,6 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> 
     return temperature**2 * _divergence(target, output)
 
 
-def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return `-sum softmax(t / T) log softmax(s / T)`, mean over all rows, without the factor T^2.
-
-    It differs from `distillation` by that factor and by the teacher's entropy, so its gradient is T^2 smaller.
-
-    Raises:
-        ValueError: shapes differ, or the temperature is not positive.
-    """
-    _same_shape("soft_cross_entropy", student, teacher)
-    if not temperature > 0:
-        raise ValueError(f"soft_cross_entropy: temperature is above 0, got {temperature}; 1 is the default")
-    target = functional.softmax(_wide(teacher.detach()) / temperature, dim=-1)  # [..., classes]
-    output = functional.log_softmax(_wide(student) / temperature, dim=-1)
-    return -(target * output).sum(dim=-1).mean()
-
-
 def supervised(logits: Tensor, labels: Tensor, kind: Kind) -> Tensor:
     """Return the loss against the labels: mean cross-entropy, or mean squared error for regression.
 

@@ -94,7 +94,7 @@ def watching(teacher: nn.Module, device: str, precision: Precision, *, heads: bo
 
 
 def wide(values: Tensor) -> Tensor:
-    """At least float32, and an ordinary tensor also of what came from inference mode, so that it may be learned from."""
+    """At least float32, and an ordinary tensor also of what came from inference mode: it may be learned from."""
     if values.dtype in (torch.float32, torch.float64):
         return values.clone() if values.is_inference() else values
     return values.float()
