@@ -296,7 +296,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             "encoder": encoder.origin,
             "computed": manifests[cell.stage.key].environment,
         },
-        notes=data.notes,
+        notes=(*data.notes, *cell.compressor.notes(setting)),
     )
     path = record.path(runs)
     predictions = path.with_suffix(".npz")

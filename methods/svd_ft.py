@@ -7,7 +7,7 @@ from methods.contract import Compressor, Family, Setting
 from methods.stages.factorize import Factorize
 from methods.stages.retrain import Retrain
 from methods.stages.stage import Stage
-from methods.steps import dense, encoded, rank, teacher_logits
+from methods.steps import dense, encoded, oversized, rank, teacher_logits
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class SVDFt(Compressor):
             distillation=setting.protocol.distillation,
             seed=setting.seed,
         )
+
+    def notes(self, setting: Setting) -> tuple[str, ...]:
+        """Where the rank asked for is not what a matrix can have or gain from."""
+        return oversized(setting, self.rank)
 
 
 METHODS = {"svd-ft": SVDFt()}

@@ -82,6 +82,12 @@ def drawn(
     rows = None if methods is None else listed("--methods", methods, wrong)
     if wrong:
         raise UsageError("\n".join(wrong))
-    records = choose(read(folder), backbone, protocol, columns, rows)
+    usual = blueprint.defaults
+    found = [record for record in read(folder) if usual.shows(record.method, rows or ())]
+    if not found:
+        raise UsageError(
+            f"no record in {folder} is of a method of {blueprint.name}; run it first: weighin run {blueprint.name}"
+        )
+    records = choose(found, backbone, protocol, columns, rows)
     with usage(MixedRecordsError):
         return blueprint.draw(records, (), rows or (), columns or ())

@@ -67,11 +67,12 @@ class Factorize(Stage):
         ways: dict[str, int] = {}
         for place, (name, layer) in enumerate(layers.items()):
             weight = layer.weight.detach()
+            k = min(self.rank, *weight.shape)
             if self.weighting is None:
-                factors = truncated_svd(weight, self.rank)  # Eq. 2
+                factors = truncated_svd(weight, k)  # Eq. 2
             else:
                 factors = weighted_svd(  # Eqs. 9-11
-                    weight, scores[name], self.rank, gamma=self.weighting.gamma, side=self.weighting.side
+                    weight, scores[name], k, gamma=self.weighting.gamma, side=self.weighting.side
                 )
             new[name] = LowRankLinear.from_factors(factors, layer.bias)
             product = factors.outer.double() @ factors.inner.double()
