@@ -89,14 +89,16 @@ class Experiment:
 
     def stages(self) -> dict[str, Stage]:
         """Every stage of the cells by key."""
-        return {stage.key: stage for cell in self.cells if cell.refused is None for stage in cell.stage.walk()}
+        measured = [wanted for cell in self.cells if cell.refused is None for wanted in cell.stages]
+        return {stage.key: stage for wanted in measured for stage in wanted.walk()}
 
     def purposes(self) -> dict[str, str]:
         """Stage key -> what its cells have in common: method, task, budget, seed, as far as they agree."""
         served: dict[str, list[Cell]] = {}
         for cell in self.cells:
-            for stage in cell.stage.walk() if cell.refused is None else ():
-                served.setdefault(stage.key, []).append(cell)
+            keys = (stage.key for wanted in cell.stages for stage in wanted.walk()) if cell.refused is None else ()
+            for key in dict.fromkeys(keys):
+                served.setdefault(key, []).append(cell)
         return {key: _common(cells) for key, cells in served.items()}
 
     def measure(self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False) -> tuple[Results, Table]:
