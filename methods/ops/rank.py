@@ -8,7 +8,6 @@ from torch import Tensor
 
 from methods.ops.svd import singular_values as _singular_values
 
-
 TOLERANCE = "sigma_1 * max(out, in) * eps(float32)"
 """The numerical rank counts singular values above this: the default of `torch.linalg.matrix_rank`."""
 
