@@ -230,8 +230,8 @@ def ablation_stages(budgets: str) -> tuple[list[Stage], int]:
     for name in ABLATIONS:
         made = asked.Asked(name, tasks="mini-rte", seeds="1", budgets=budgets, protocol="smoke").experiment()
         for cell in made.cells:
-            wanted.setdefault(cell.stage.key, cell.stage)
-            alone += sum(1 for _ in cell.stage.walk())
+            wanted |= {stage.key: stage for stage in cell.stages}
+            alone += len({part.key for stage in cell.stages for part in stage.walk()})
     return list(wanted.values()), alone
 
 

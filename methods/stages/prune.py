@@ -10,7 +10,6 @@ from methods import models
 from methods.contract import Distillation, Recipe, derive
 from methods.stages import parts
 from methods.stages.encode import Encode
-from methods.stages.spectra import spectra
 from methods.stages.stage import Json, Stage, Workbench, added
 from methods.training.loop import train
 from methods.training.pruning import Pruning
@@ -107,7 +106,7 @@ class Prune(Stage):
         return f"{self.encoder}/{self.data.data}"
 
     def run(self, bench: Workbench) -> Mapping[str, Json]:
-        """Train, prune, save; the facts hold the averages of rank and zero rows."""
+        """Train, prune, save; the facts hold how many rows are wholly zero."""
         model = models.pretrained(
             bench.encoder(self.encoder), self.data.outputs, derive(self.seed, "head"), bench.device
         )
@@ -126,4 +125,4 @@ class Prune(Stage):
         if self.score.order == "first":
             scores = pruning.scores()
             save_file({name: score.cpu().contiguous() for name, score in scores.items()}, bench.folder / IMPORTANCE)
-        return {**facts, "spectrum": dict(spectra(model))}
+        return facts
