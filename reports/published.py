@@ -124,10 +124,10 @@ def read(path: Path) -> tuple[Published, ...]:
 def _heads(names: Sequence[str] | None) -> list[str]:
     missing = [name for name in COLUMNS if name not in (names or ())]
     unknown = [name for name in names or () if name not in COLUMNS]
-    if not missing and not unknown:
-        return []
+    if len(missing) == len(COLUMNS):
+        return [f"row 1: the columns are {', '.join(COLUMNS)}; this names none of them"]
     words = [f"{what} {', '.join(found)}" for what, found in (("missing", missing), ("unknown", unknown)) if found]
-    return [f"row 1: the columns are {', '.join(COLUMNS)}; {'; '.join(words)}"]
+    return [f"row 1: the columns are {', '.join(COLUMNS)}; {'; '.join(words)}"] if words else []
 
 
 def _row_faults(row: Mapping[str | None, str | None]) -> list[str]:

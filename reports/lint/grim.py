@@ -22,8 +22,8 @@ def possible(printed: str, n: int, runs: int) -> bool:
     value, unit = _read(printed)
     answers = n * runs
     # exact: (value - unit / 2) * answers <= 100 j <= (value + unit / 2) * answers
-    least = math.ceil((value - unit / 2) * answers / 100)
-    return 100 * least <= (value + unit / 2) * answers and 0 <= least <= answers
+    least = max(0, math.ceil((value - unit / 2) * answers / 100))
+    return 100 * least <= (value + unit / 2) * answers and least <= answers
 
 
 def conventions(printed: str, n: int, runs: int) -> tuple[str, ...]:
