@@ -25,6 +25,7 @@ METADATA: dict[str, dict[str, Any]] = {
 WORDS = 7.5  # points of the caption
 LETTER = 0.56 * WORDS / 72  # inches, the mean width of one
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # behind words that stand in a panel
+DIGITS = 4  # of a place on the sheet, as shares of its sides
 LINE = 1.35 * WORDS / 72  # inches
 
 
@@ -80,6 +81,15 @@ def words(figure: "Figure", sentences: Sequence[str]) -> None:
     figure.text(
         0.15 / width, share - 0.05 / (height + needed), "\n".join(lines), va="top", fontsize=WORDS, linespacing=1.2
     )
+    freeze(figure)
+
+
+def freeze(figure: "Figure") -> None:
+    """Lay the panels out once and for all, at rounded places: the solver's last bits differ from time to time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for panel in figure.axes:
+        panel.set_position(tuple(round(side, DIGITS) for side in panel.get_position(original=True).bounds))
 
 
 def reference(panel: "Axes", level: float, label: str) -> None:
@@ -108,13 +118,13 @@ def curve(
 
 
 def absent(panel: "Axes", text: str, across: float | None = None) -> None:
-    """Say in the panel that something is missing: in its middle, or upright at its foot, at `across`."""
+    """Say in the panel that something is missing: in its middle, or upright at its foot behind the lines."""
     if across is None:
         panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color="0.25", bbox=PAPER)
         return
     panel.text(
         across, 0.03, text, transform=panel.get_xaxis_transform(), rotation=90, ha="center", va="bottom",
-        fontsize=7, color="0.25", bbox=PAPER,
+        fontsize=7, color="0.25", zorder=1,
     )  # fmt: skip
 
 
