@@ -72,7 +72,8 @@ def _panel(panel: "Axes", wanted: Wanted, task: str, value: Callable[[Record], f
                 missing.setdefault(budget, []).append(wanted.label(method))
                 points.append((100 * budget, math.nan, 0.0))
         if any(math.isfinite(level) for _, level, _ in points):
-            canvas.curve(panel, *zip(*points, strict=True), label=wanted.label(method), place=place)
+            across, level, whiskers = zip(*points, strict=True)
+            canvas.curve(panel, across, level, whiskers, wanted.label(method), place)
     panel.set_xscale("log")
     panel.set_xlim(100 * min(wanted.budgets) / 1.2, 100 * max(wanted.budgets) * 1.2)
     panel.set_xticks(
