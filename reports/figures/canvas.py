@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMS = ("png", "svg", "pdf")
-SETTINGS = {"svg.hashsalt": "weighin", "pdf.compression": 6, "font.size": 9}
 # What would tell the time of day or the drawing library's version.
 METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -36,7 +35,8 @@ def sheet() -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams["font.size"] = 9
+        matplotlib.rcParams["svg.hashsalt"] = "weighin"  # names inside the file follow from its content
         yield
 
 
@@ -68,6 +68,8 @@ def legend(figure: "Figure") -> None:
 
 def words(figure: "Figure", sentences: Sequence[str]) -> None:
     """Write the caption and the footnotes below the panels; the sheet grows by what they need."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     width, height = figure.get_size_inches()
     lines = [
         row for one in sentences for row in textwrap.wrap(one, int((width - 0.3) / LETTER), break_on_hyphens=False)
@@ -76,7 +78,7 @@ def words(figure: "Figure", sentences: Sequence[str]) -> None:
     figure.set_size_inches(width, height + needed)
     share = needed / (height + needed)
     engine = figure.get_layout_engine()
-    assert engine is not None  # noqa: S101  # `panels` chose one
+    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # `panels` chose it
     engine.set(rect=(0, share, 1, 1 - share))
     figure.text(
         0.15 / width, share - 0.05 / (height + needed), "\n".join(lines), va="top", fontsize=WORDS, linespacing=1.2
