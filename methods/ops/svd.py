@@ -235,7 +235,7 @@ def _leading_rows(matrix: Tensor, rank: int, single: bool) -> _Rows:
         rows[:, kept_columns] = basis.double()
     if image is not None and (image.shape[1] < rank or image.shape[0] < matrix.shape[0]):
         short = image
-        image = matrix.new_zeros((matrix.shape[0], rank))
+        image = short.new_zeros((matrix.shape[0], rank))
         image[kept_rows, : short.shape[1]] = short
     return _Rows(_completed(rows, rank), values, method, min(rank, least), image)
 
