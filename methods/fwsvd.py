@@ -11,7 +11,7 @@ from methods.stages.factorize import Factorize, FisherWeighting
 from methods.stages.fisher import Fisher
 from methods.stages.retrain import Retrain
 from methods.stages.stage import Stage
-from methods.steps import dense, encoded, rank, teacher_logits
+from methods.steps import dense, encoded, oversized, rank, teacher_logits
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class FWSVD(Compressor):
             distillation=setting.protocol.distillation,
             seed=setting.seed,
         )
+
+    def notes(self, setting: Setting) -> tuple[str, ...]:
+        """Where the rank asked for is not what a matrix can have or gain from."""
+        return oversized(setting, self.rank)
 
 
 METHODS = {"fwsvd": FWSVD()}

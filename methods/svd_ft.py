@@ -7,7 +7,7 @@ from methods.contract import Compressor, Family, Setting
 from methods.stages.factorize import Factorize
 from methods.stages.retrain import Retrain
 from methods.stages.stage import Stage
-from methods.steps import dense, encoded, rank, teacher_logits
+from methods.steps import dense, encoded, oversized, rank, teacher_logits
 from methods.training.features import FeatureDistillation
 
 
@@ -50,6 +50,10 @@ class SVDFt(Compressor):
             distillation=distillation,
             seed=setting.seed,
         )
+
+    def notes(self, setting: Setting) -> tuple[str, ...]:
+        """Where the rank asked for is not what a matrix can have or gain from."""
+        return oversized(setting, self.rank)
 
 
 METHODS = {"svd-ft": SVDFt(), "svd-ft-fd": SVDFt(features=1.0)}

@@ -1,12 +1,14 @@
 """A table in GitHub's Markdown: one pipe table, the caption and the footnotes below."""
 
-from reports.tables.table import Entry, Row, Table, number, percent
+from reports.tables.table import Entry, Row, Table, number
 
 
 def render(table: Table) -> str:
     """The table as Markdown text that ends with a newline."""
     heads = [
-        f"{_escaped(group.task)}{group.marks} {percent(budget)}" for group in table.groups for budget in group.budgets
+        f"{_escaped(group.task)}{group.marks} {_escaped(column.head)}"
+        for group in table.groups
+        for column in group.columns
     ]
     lines = [f"**{_escaped(table.title)}**", "", _line(["method", *heads]), _line(["---", *["---:"] * len(heads)])]
     for block in table.blocks:
@@ -22,8 +24,8 @@ def _cells(row: Row, table: Table) -> list[str]:
         return [_cell(entry) for entry in row.entries]
     spread: list[str] = []
     for entry, group in zip(row.entries, table.groups, strict=True):
-        around = len(group.budgets) // 2
-        spread += [""] * around + [_cell(entry)] + [""] * (len(group.budgets) - around - 1)
+        around = len(group.columns) // 2
+        spread += [""] * around + [_cell(entry)] + [""] * (len(group.columns) - around - 1)
     return spread
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from reports.tables.table import Entry, Group, Row, Table, number, percent
+from reports.tables.table import Entry, Group, Row, Table, number
 
 LABEL = 19  # labels up to this length stand beside their numbers, longer ones above them
 
@@ -60,25 +60,25 @@ def _widths(table: Table, place: int) -> list[tuple[int, int]]:
     """Of each column of one group: the widths of its numbers, and of the star and marks after them."""
     group = table.groups[place]
     columns = []
-    for column, budget in enumerate(group.budgets):
+    for column in range(len(group.columns)):
         cells = [_cell(row, table, place, column) for block in table.blocks for row in block.rows]
         entries = [cell for cell in cells if cell is not None]
         after = max((len(entry.marks) + entry.best for entry in entries), default=0)
-        heads = (len(head) - after for head in (_head(group, column), percent(budget)))
+        heads = (len(head) - after for head in (_head(group, column), group.columns[column].head))
         columns.append((max(*heads, *(len(number(entry)) for entry in entries)), after))
     return columns
 
 
 def _head(group: Group, column: int) -> str:
     """The task's name stands over the middle one of its columns."""
-    return group.task + group.marks if column == len(group.budgets) // 2 else ""
+    return group.task + group.marks if column == len(group.columns) // 2 else ""
 
 
 def _cell(row: Row, table: Table, place: int, column: int) -> Entry | None:
     """The entry of a row in a column of a group; None where a spanning entry stands in another column."""
     if row.spans:
-        return row.entries[place] if column == len(table.groups[place].budgets) // 2 else None
-    before = sum(len(group.budgets) for group in table.groups[:place])
+        return row.entries[place] if column == len(table.groups[place].columns) // 2 else None
+    before = sum(len(group.columns) for group in table.groups[:place])
     return row.entries[before + column]
 
 
@@ -90,7 +90,7 @@ def _sheet(table: Table, places: Sequence[int], width: int, *, stars: bool) -> I
         text = left.ljust(label)
         for place, column, digits, marks in columns:
             group = table.groups[place]
-            head = (_head(group, column), percent(group.budgets[column]))[level]
+            head = (_head(group, column), group.columns[column].head)[level]
             text += " " + head.rjust(digits).ljust(digits + marks)
         yield Text(text.rstrip(), style="" if level else "bold")
     yield Text("─" * min(width, label + sum(1 + digits + marks for _, _, digits, marks in columns)))

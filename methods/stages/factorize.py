@@ -104,11 +104,12 @@ class Factorize(Stage):
 
     def _factors(self, name: str, layer: nn.Linear, score: Tensor | None) -> Factors:
         weight = layer.weight.detach()
+        k = min(self.rank, *weight.shape)
         try:
             if self.weighting is None:
-                return truncated_svd(weight, self.rank)  # Eq. 2
+                return truncated_svd(weight, k)  # Eq. 2
             gamma, side = self.weighting.gamma, self.weighting.side
-            return weighted_svd(weight, score, self.rank, gamma=gamma, side=side)  # Eqs. 9-11
+            return weighted_svd(weight, score, k, gamma=gamma, side=side)  # Eqs. 9-11
         except ValueError as fault:  # NaN in the weights or their scores: what came before has diverged
             raise MethodFailure(f"{name}: {fault}") from fault
 

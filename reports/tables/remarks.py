@@ -38,7 +38,7 @@ def collect(
     said: dict[str, set[Place]] = {}
     for place, found in cells.items():
         for sentence in (
-            *_absence(found, missing[place], seeds),
+            *absence(found, missing[place], seeds),
             *_excess(found),
             *dict.fromkeys(note for record in found for note in record.notes),
         ):
@@ -69,7 +69,7 @@ def _selection(records: Sequence[Record]) -> str:
     return " and ".join(sorted(rules)) or "not stated"
 
 
-def _absence(found: Sequence[Record], gaps: Sequence[Gap], seeds: Sequence[int]) -> Iterable[str]:
+def absence(found: Sequence[Record], gaps: Sequence[Gap], seeds: Sequence[int]) -> Iterable[str]:
     """Why a cell has fewer values than there are seeds."""
     if len(found) == len(seeds):
         return
