@@ -180,7 +180,7 @@ def test_the_information_is_each_rows_squared_gradient(bench: Bench) -> None:
         batch = split.batch(np.asarray([row]), "cpu")
         loss = nn.functional.cross_entropy(logits_of(model, batch), batch.labels)
         for total, gradient in zip(expected.values(), torch.autograd.grad(loss, weights), strict=True):
-            total += gradient.square() / COUNT
+            total.add_(gradient.square() / COUNT)
     assert list(found) == sorted(expected)
     for name, total in expected.items():
         torch.testing.assert_close(found[name], total, rtol=1e-3, atol=1e-5 * float(total.max()))
