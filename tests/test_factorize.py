@@ -180,7 +180,7 @@ def test_the_information_is_each_rows_squared_gradient(bench: Bench) -> None:
         batch = split.batch(np.asarray([row]), "cpu")
         loss = nn.functional.cross_entropy(logits_of(model, batch), batch.labels)
         for total, gradient in zip(expected.values(), torch.autograd.grad(loss, weights), strict=True):
-            total += gradient.square() / COUNT
+            total.add_(gradient.square() / COUNT)
     assert list(found) == sorted(expected)
     for name, total in expected.items():
         torch.testing.assert_close(found[name], total, rtol=1e-3, atol=1e-5 * float(total.max()))
@@ -224,6 +224,20 @@ def test_features_of_a_copy_are_no_distance_away_and_padding_does_not_count(benc
     assert float(feature_distance((states[0], states[1]), (states[1], states[1]), mask)) == 0.5
     with pytest.raises(ValueError, match="the same layers and widths"):
         feature_distance((states[0],), (states[1], states[1]), mask)
+
+
+def test_features_are_distilled_in_bfloat16_too(bench: Bench) -> None:
+    model, teacher = (models.load(bench.artifact(DENSE)) for _ in range(2))
+    with torch.no_grad():
+        next(iter(models.matrices(model).values())).bias.add_(0.1)  # type: ignore[union-attr]
+    batch = rows().batch(np.arange(6), "cpu")
+    single = Distilled("classification", Distillation(), torch.zeros(COUNT, 2))
+    exact = Featured(single, teacher, 1.0)(model, batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = Featured(single, teacher, 1.0)(model, batch)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, exact, rtol=0.05, atol=0)
+    loss.backward()
 
 
 def test_feature_distillation_is_checked() -> None:

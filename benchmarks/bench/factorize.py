@@ -45,7 +45,8 @@ def compare(
         (above 1: we are faster; promised: at least 5),
         `single` and `gram` (shares of the matrices that were decomposed in float32, and by the Gram matrix in
         float64), `worst` (largest relative difference of the kept singular values from a float64 decomposition
-        of one matrix of each shape), `float32_worst` (the same of the loop in float32), `spectra_seconds` (promised at BERT-base size: below 30), `threads`.
+        of one matrix of each shape), `float32_worst` (the same of the loop in float32), `spectra_seconds`
+        (promised at BERT-base size: below 30), `threads`.
 
     Raises:
         ValueError: a value out of range.
