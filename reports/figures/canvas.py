@@ -91,7 +91,8 @@ def freeze(figure: "Figure") -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for panel in figure.axes:
-        panel.set_position(tuple(round(side, DIGITS) for side in panel.get_position(original=True).bounds))
+        left, bottom, width, height = (round(side, DIGITS) for side in panel.get_position(original=True).bounds)
+        panel.set_position((left, bottom, width, height))
 
 
 def reference(panel: "Axes", level: float, label: str) -> None:
