@@ -296,6 +296,25 @@ def why(
         _facts(found, json)
 
 
+@app.command("lint-paper")
+def lint_paper(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE.csv]...", help="Tables; the paper's own by default.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Check published tables by machine: which values do not reproduce from what else is printed."""
+    with _told():
+        from reports import lint_paper as checks
+        from reports import output
+
+        found = checks.lint_files(files or ())
+        if json:
+            _print_json(checks.as_data(found))
+        else:
+            output.show(*checks.words(found))
+
+
 @app.command()
 def methods(plugin: Plugins = None, json: AsJson = False) -> None:
     """List the methods with their sources."""
