@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
 TableName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, figure2.")]
+ReportName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, or 'all'.")]
 Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
 Data = Annotated[
     str | None,
@@ -191,7 +192,7 @@ def demo(
 
 @app.command()
 def report(
-    table: TableName,
+    table: ReportName,
     form: Annotated[
         str | None,
         typer.Option(
@@ -202,6 +203,9 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Write here. Else tables are printed, figures go beside the records."),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With 'all': write nothing, say which files do not fit the records.")
+    ] = False,
     runs: Runs = RUNS,
     backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
@@ -211,11 +215,17 @@ def report(
     paper: Paper = None,
     json: AsJson = False,
 ) -> None:
-    """Print a table, or draw a figure, from the records there are."""
+    """Print a table, or draw a figure, from the records there are; or write all of them into a folder."""
     with _told():
         from reports import blueprints, figures, output, selection
         from reports.figures.picture import Picture
 
+        chosen = {"--format": form, "--tasks": tasks, "--methods": methods, "--budgets": budgets}
+        if table == "all":
+            _report_all(out or runs.parent / "reports", runs, backbone, protocol, paper, check, json, chosen)
+            return
+        if check:
+            raise faults.UsageError("--check is for 'weighin report all'; leave it out")
         blueprint = blueprints.get(table)
         if isinstance(blueprint, figures.Blueprint):
             files = output.picture_files(table, form, out, runs)
@@ -428,6 +438,37 @@ def _end(results: "Results") -> None:
     for reason in asked.reasons(results):
         _say(reason)
     if results.failed:
+        raise typer.Exit(1)
+
+
+def _report_all(
+    out: Path,
+    runs: Path,
+    backbone: str | None,
+    protocol: str | None,
+    paper: bool | None,
+    check: bool,
+    json: bool,
+    chosen: Mapping[str, str | None],
+) -> None:
+    """Write every table and figure, or compare those there are; the exit status is 1 where something is wrong."""
+    from reports import everything, output, selection
+
+    given = [name for name, value in chosen.items() if value is not None]
+    if given:
+        raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
+    found = everything.scenes(selection.read(runs), backbone, protocol)
+    if not found:
+        raise faults.UsageError("no record has the backbone and protocol asked for; leave an option out")
+    drawn = everything.outcomes(runs, found, paper)
+    summary = everything.check(out, drawn) if check else everything.write(out, drawn)
+    if json:
+        _print_json(summary)
+    else:
+        output.show(*everything.words(summary))
+    for fault in (*summary.faults, *summary.differing):
+        _say(fault)
+    if summary.faults or summary.differing:
         raise typer.Exit(1)
 
 
