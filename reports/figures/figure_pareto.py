@@ -127,7 +127,7 @@ def _ticks(panel: "Axes", costs: Sequence[float]) -> None:
     low, high = min(costs), max(costs)
     panel.set_xlim(low / 1.25, high * 1.25)
     panel.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -142,6 +142,7 @@ def _caption(wanted: Wanted, rows: Sequence[Point]) -> str:
     return (
         f"Task metric against cost. {scene(wanted)} Points: mean over {count(point['n'] for point in rows)}; "
         "whiskers: ± sample standard deviation (n-1). Grey: what no other model beats in both, by the means; "
-        "neighbours on it need not differ significantly. Weights: of the encoder's matrices, once without zeros and once as stored "
-        f"(unstructured pruning stores its zeros). MACs: {of}; zeros are multiplied too. Records hold no latency."
+        "neighbours on it need not differ significantly. Weights: of the encoder's matrices, once without zeros and "
+        f"once as stored (unstructured pruning stores its zeros). MACs: {of}; zeros are multiplied too. "
+        "Records hold no latency."
     )
