@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
 TableName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, figure2.")]
+ReportName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, or 'all'.")]
 Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
 Data = Annotated[
     str | None,
@@ -74,6 +75,12 @@ Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stag
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
 Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
+Paper = Annotated[
+    bool | None,
+    typer.Option(
+        "--paper/--no-paper", help="The paper's numbers beside ours; unless said, where it has any of the cells."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.", rich_help_panel=HOW)]
 
 STORE, RUNS = Path("results/store"), Path("results/runs")
@@ -187,34 +194,53 @@ def demo(
 
 @app.command()
 def report(
-    table: TableName,
+    table: ReportName,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help="Table: text, md, csv. Figure: all, png, svg, pdf."),
+        typer.Option(
+            "--format", metavar="FORMAT", help="Table: text, md, csv, latex, html. Figure: all or png, svg, pdf."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write here. Else tables are printed, figures go beside the records."),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With 'all': write nothing, say which files do not fit the records.")
+    ] = False,
     runs: Runs = RUNS,
     backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Only these tasks.")] = None,
     methods: Annotated[str | None, typer.Option(help="Only these methods.")] = None,
     budgets: Annotated[str | None, typer.Option(help="Only these shares of kept weights.")] = None,
+    paper: Paper = None,
     json: AsJson = False,
 ) -> None:
-    """Print a table, or draw a figure, from the records there are."""
+    """Print a table, or draw a figure, from the records there are; or write all of them into a folder."""
     with _told():
         from reports import blueprints, figures, output, selection
         from reports.figures.picture import Picture
 
+        chosen = {"--format": form, "--tasks": tasks, "--methods": methods, "--budgets": budgets}
+        if table == "all":
+            _report_all(out or runs.parent / "reports", runs, backbone, protocol, paper, check, json, chosen)
+            return
+        if check:
+            raise faults.UsageError("--check is for 'weighin report all'; leave it out")
         blueprint = blueprints.get(table)
         drawable = isinstance(blueprint, figures.Blueprint)
         files = output.picture_files(table, form, out, runs) if drawable else ()
         printed = "" if drawable else output.check_format(form)
         drawn = selection.drawn(
-            blueprint, runs, backbone=backbone, protocol=protocol, tasks=tasks, methods=methods, budgets=budgets
+            blueprint,
+            runs,
+            backbone=backbone,
+            protocol=protocol,
+            tasks=tasks,
+            methods=methods,
+            budgets=budgets,
+            paper=paper,
         )
         if isinstance(drawn, Picture):
             _print_picture(drawn, files, {"written": files} if json else None)
@@ -450,6 +476,37 @@ def _end(results: "Results") -> None:
     for reason in asked.reasons(results):
         _say(reason)
     if results.failed:
+        raise typer.Exit(1)
+
+
+def _report_all(
+    out: Path,
+    runs: Path,
+    backbone: str | None,
+    protocol: str | None,
+    paper: bool | None,
+    check: bool,
+    json: bool,
+    chosen: Mapping[str, str | None],
+) -> None:
+    """Write every table and figure, or compare those there are; the exit status is 1 where something is wrong."""
+    from reports import everything, output, selection
+
+    given = [name for name, value in chosen.items() if value is not None]
+    if given:
+        raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
+    found = everything.scenes(selection.read(runs), backbone, protocol)
+    if not found:
+        raise faults.UsageError("no record has the backbone and protocol asked for; leave an option out")
+    drawn = everything.outcomes(runs, found, paper)
+    summary = everything.check(out, drawn) if check else everything.write(out, drawn)
+    if json:
+        _print_json(summary)
+    else:
+        output.show(*everything.words(summary))
+    for fault in (*summary.faults, *summary.differing):
+        _say(fault)
+    if summary.faults or summary.differing:
         raise typer.Exit(1)
 
 

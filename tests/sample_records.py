@@ -2,12 +2,14 @@
 
 import dataclasses
 import random
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import predictions
 from benchmarks.records import Cost, Inspection, Record, Sizes
 from benchmarks.spectra import Spectra
 from methods.contract import Family
@@ -107,5 +109,34 @@ def inspected(records: Iterable[Record], runs: Path) -> list[Record]:
         if file:
             values = np.linalg.svd(weights, compute_uv=False).astype(np.float32)
             Spectra(dict(zip(MATRICES, values, strict=True)), weights[0] != 0).write(path.with_name(file))
+        written.append(made)
+    return written
+
+
+def with_predictions(
+    folder: Path,
+    records: Sequence[Record],
+    rows: int = 200,
+    outputs: int = 2,
+) -> list[Record]:
+    """The records written below `folder` with predictions that give values near theirs; equal labels for all."""
+    written = []
+    for record in records:
+        labels = np.random.default_rng(zlib.crc32(record.task.encode())).integers(0, outputs, rows)
+        draw = np.random.default_rng(zlib.crc32(record.key.encode()))
+        right = np.zeros(rows, dtype=bool)
+        right[: round(rows * record.value)] = True
+        right = draw.permutation(right)
+        decided = np.where(right, labels, (labels + 1) % outputs)
+        logits = np.full((rows, outputs), -1.0, dtype=np.float32)
+        logits[np.arange(rows), decided] = 1.0
+        name = record.path(folder).with_suffix(".npz")
+        name.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {"ids": np.arange(rows), "labels": labels, "logits": logits}
+        predictions.write(name, {f"{record.split}.{what}": array for what, array in arrays.items()})
+        made = dataclasses.replace(
+            record, predictions=name.name, metrics={record.split: {record.metric: float(right.mean())}}
+        )
+        made.write(folder)
         written.append(made)
     return written

@@ -167,7 +167,7 @@ WRONG = {
     "protocol": (["plan", "table2", "--tasks", "mini-rte", "--protocol", "qick"], "quick"),
     "empty list": (["run", "table2", "--tasks", ","], "tasks"),
     "plugin": (["methods", "--plugin", "nowhere.py"], "--plugin nowhere.py"),
-    "format": (["report", "table2", "--format", "pdf"], "--format is one of md, csv, text, got 'pdf'"),
+    "format": (["report", "table2", "--format", "pdf"], "--format is one of md, csv, text, latex, html, got 'pdf'"),
     "no records": (["report", "table2", "--runs", "nowhere"], "run a table first"),
     "no records to export": (["export", "x.csv", "--runs", "nowhere"], "run a table first"),
     "key": (["why", "abc", "--store", "nowhere"], "begins with 'abc'"),
