@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks.records import Record
 from reports import published
-from reports.faults import UsageError
+from reports.faults import UsageError, usage
 from reports.predicates import PREDICATES, Evidence, Outcome
 from reports.replication import PROTOCOL, VERDICTS, Replication, Verdict, counts, replicate
+from reports.tables.consistency import MixedRecordsError, check
 
 WIDTH = 80
 ENCODERS = ("bert-base", "minilm-12")  # of the paper
@@ -66,25 +67,30 @@ def read(path: Path | None = None) -> tuple[Claim, ...]:
 
 
 def judge(claims: Iterable[Claim], records: Sequence[Record], folder: Path) -> tuple[Judged, ...]:
-    """Every claim on every backbone and protocol of the records."""
+    """Every claim on every backbone and protocol of the records.
+
+    Raises:
+        UsageError: records that may not stand beside each other, such as two states of one task's data.
+    """
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record.backbone, record.protocol), []).append(record)
     claims = tuple(claims)
-    return tuple(
-        Judged(
-            claim, backbone, protocol, PREDICATES[claim.predicate](Evidence(tuple(found), folder), **claim.parameters)
-        )
-        for (backbone, protocol), found in sorted(groups.items())
-        for claim in claims
-    )
+    judged = []
+    for (backbone, protocol), found in sorted(groups.items()):
+        with usage(MixedRecordsError):
+            check(found)
+            seen = Evidence(tuple(found), folder)
+            outcomes = [PREDICATES[claim.predicate](seen, **claim.parameters) for claim in claims]
+        judged += [Judged(claim, backbone, protocol, one) for claim, one in zip(claims, outcomes, strict=True)]
+    return tuple(judged)
 
 
 def words(judged: Sequence[Judged], cells: Sequence[Replication]) -> Iterator[str]:
     """All verdicts in lines of at most 80 characters: the claims, then the published cells."""
     for backbone, protocol in dict.fromkeys((one.backbone, one.protocol) for one in judged):
         group = [one for one in judged if (one.backbone, one.protocol) == (backbone, protocol)]
-        found = Counter(one.outcome.verdict for one in group)
+        found: Counter[Verdict] = Counter(one.outcome.verdict for one in group)
         yield from textwrap.wrap(f"Claims on {backbone}, protocol {protocol}: {_counted(found)}.", WIDTH)
         if protocol != PROTOCOL or backbone not in ENCODERS:
             yield from textwrap.wrap(ELSEWHERE, WIDTH)

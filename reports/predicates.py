@@ -93,6 +93,10 @@ def retains(seen: Evidence, methods: Sequence[str], share: float, budgets: Seque
             if len(seeds) < 2:
                 continue
             kept, whole = (_mean_over_tasks(found, seeds, at) for at in (0, 1))
+            if (whole <= 0).any():  # a correlation may be 0, and is no measure then
+                signs.append(0)
+                lines.append(f"{method}, {100 * budget:g} %: the dense model's value is 0 for a seed, no share of it")
+                continue
             one = paired_t(kept / whole, np.full(len(seeds), share))
             signs.append(1 if one.low >= 0 else -1 if one.high < 0 else 0)
             lines.append(

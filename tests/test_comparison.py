@@ -282,6 +282,22 @@ def test_the_papers_claims_are_well_formed_and_each_has_a_verdict(runs: Path) ->
     assert verdicts["every-step-helps"] == "not testable"
 
 
+def test_records_of_two_states_of_the_data_are_refused(runs: Path) -> None:
+    records = selection.read(runs)
+    mixed = [*records, dataclasses.replace(records[0], task_fingerprint="other")]
+    with pytest.raises(UsageError, match="one state of its data"):
+        claims.judge(claims.read(), mixed, runs)
+
+
+def test_a_dense_model_of_value_0_has_no_shares(runs: Path) -> None:
+    records = [
+        dataclasses.replace(record, metrics={"validation": {"accuracy": 0.0}}) if record.method == "dense" else record
+        for record in selection.read(runs)
+    ]
+    outcome = PREDICATES["retains"](Evidence(tuple(records), runs), ["lpaf"], 0.5, [0.5])
+    assert outcome.verdict == "inconclusive"
+
+
 def test_predicates_say_what_is_against_them(runs: Path) -> None:
     seen = Evidence(tuple(selection.read(runs)), runs)
     assert PREDICATES["better"](seen, ["svd-ft"], ["lpaf"], [0.5]).verdict == "contradicted"
