@@ -114,7 +114,10 @@ class MovementPrune(Stage):
             model, {name: layer.export() for name, layer in model.named_modules() if isinstance(layer, MaskedLinear)}
         )
         models.save(model, bench.folder)
-        return {**facts, "spectrum": dict(spectra(model))}
+        notes: list[Json] = []
+        if self.contrast and self.data.task_kind == "regression":
+            notes.append("scores are no classes: the contrastive terms are the unsupervised ones alone")
+        return {**facts, "spectrum": dict(spectra(model)), "notes": notes}
 
 
 def _freeze_embeddings(model: nn.Module) -> None:

@@ -121,6 +121,7 @@ class Movement(Hook):
     @torch.no_grad()
     def finish(self) -> None:
         """The last act is one masking to the budget."""
+        self._look()  # the model kept may be an earlier one
         before = self.seen["kept"]
         masks = self.rule.last(self.scores, self.schedule.kept)
         self._put(masks)
