@@ -17,6 +17,8 @@ from reports import facts, faults
 
 if TYPE_CHECKING:
     from benchmarks.experiment import Results
+    from reports.figures.picture import Picture
+    from reports.tables.table import Table
 
 STOPPED = "stopped; the same command goes on where it was"
 # The mini world's own run: minutes on two cores, and seeds enough for a standard deviation.
@@ -35,7 +37,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
-TableName = Annotated[str, typer.Argument(metavar="TABLE", help="The table, e.g. table2.")]
+TableName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, figure2.")]
+ReportName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, or 'all'.")]
 Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
 Data = Annotated[
     str | None,
@@ -72,6 +75,12 @@ Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stag
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
 Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
+Paper = Annotated[
+    bool | None,
+    typer.Option(
+        "--paper/--no-paper", help="The paper's numbers beside ours; unless said, where it has any of the cells."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.", rich_help_panel=HOW)]
 
 STORE, RUNS = Path("results/store"), Path("results/runs")
@@ -95,15 +104,19 @@ def run(
     retry_failed: Retry = False,
     json: AsJson = False,
 ) -> None:
-    """Measure what a table needs and is not there yet, then print the table."""
+    """Measure what a table or figure needs and is not there yet, then print or draw it."""
     with _told():
         from reports import asked, output
+        from reports.figures.picture import Picture
 
         experiment = asked.Asked(
             table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
         ).experiment()
         results, drawn = experiment.measure(store, runs, jobs, retry_failed=retry_failed)
-        if json:
+        if isinstance(drawn, Picture):
+            files = output.picture_files(table, None, None, runs)
+            _print_picture(drawn, files, {**asked.counts(results), "written": files} if json else None)
+        elif json:
             _print_json({**asked.counts(results), "table": drawn})
         else:
             output.show_table(drawn)
@@ -155,6 +168,7 @@ def demo(
         _say(DEMO_WORLD)
         from reports import asked, output
         from reports.figures import trade_off
+        from reports.tables.table import Table
 
         experiment = asked.Asked(
             "table2",
@@ -165,6 +179,7 @@ def demo(
             protocol=DEMO_PROTOCOL,
         ).experiment()
         results, drawn = experiment.measure(store, out / "runs", jobs)
+        assert isinstance(drawn, Table)  # noqa: S101  # 'table2' is one
         written = [output.write(out / f"table2.{form}", output.formatted(drawn, form)) for form in ("md", "csv")]
         if results.records:
             written.append(trade_off.draw(results.records, out / "trade-off.png", experiment.options.methods))
@@ -179,32 +194,58 @@ def demo(
 
 @app.command()
 def report(
-    table: TableName,
-    form: Annotated[str, typer.Option("--format", metavar="md|csv|text", help="How it is written.")] = "text",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here, not to standard output.")] = None,
+    table: ReportName,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="Table: text, md, csv, latex, html. Figure: all or png, svg, pdf."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write here. Else tables are printed, figures go beside the records."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With 'all': write nothing, say which files do not fit the records.")
+    ] = False,
     runs: Runs = RUNS,
     backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Only these tasks.")] = None,
     methods: Annotated[str | None, typer.Option(help="Only these methods.")] = None,
+    budgets: Annotated[str | None, typer.Option(help="Only these shares of kept weights.")] = None,
+    paper: Paper = None,
     json: AsJson = False,
 ) -> None:
-    """Print a table from the records there are."""
+    """Print a table, or draw a figure, from the records there are; or write all of them into a folder."""
     with _told():
-        from reports import output, selection, tables
+        from reports import blueprints, figures, output, selection
+        from reports.figures.picture import Picture
 
-        blueprint = tables.get(table)
-        output.check_format(form)
-        drawn = selection.drawn(blueprint, runs, backbone=backbone, protocol=protocol, tasks=tasks, methods=methods)
-        if out is not None:
-            output.write(out, facts.as_json(drawn) + "\n" if json else output.formatted(drawn, form))
-            _say(f"written: {out}")
-        elif json:
-            _print_json(drawn)
-        elif form == "text":
-            output.show_table(drawn)
+        chosen = {"--format": form, "--tasks": tasks, "--methods": methods, "--budgets": budgets}
+        if table == "all":
+            _report_all(out or runs.parent / "reports", runs, backbone, protocol, paper, check, json, chosen)
+            return
+        if check:
+            raise faults.UsageError("--check is for 'weighin report all'; leave it out")
+        blueprint = blueprints.get(table)
+        drawable = isinstance(blueprint, figures.Blueprint)
+        files = output.picture_files(table, form, out, runs) if drawable else ()
+        printed = "" if drawable else output.check_format(form)
+        drawn = selection.drawn(
+            blueprint,
+            runs,
+            backbone=backbone,
+            protocol=protocol,
+            tasks=tasks,
+            methods=methods,
+            budgets=budgets,
+            paper=paper,
+        )
+        if isinstance(drawn, Picture):
+            _print_picture(drawn, files, {"written": files} if json else None)
         else:
-            typer.echo(output.formatted(drawn, form), nl=False)
+            _print_table(drawn, printed, out, json)
 
 
 @app.command()
@@ -280,6 +321,62 @@ def why(
         with faults.usage(UnknownKeyError):
             found = explain(key, Artifacts(store), planned)
         _facts(found, json)
+
+
+@app.command()
+def claims(runs: Runs = RUNS, json: AsJson = False) -> None:
+    """Judge the paper's claims and its published cells by the records: replicated, inconclusive or contradicted."""
+    with _told():
+        from reports import claims as judgements
+        from reports import output, selection
+
+        found = judgements.of_records(selection.read(runs), runs)
+        if json:
+            _print_json(judgements.as_data(*found))
+        else:
+            output.show(*judgements.words(*found))
+
+
+@app.command("lint-paper")
+def lint_paper(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE.csv]...", help="Tables; the paper's own by default.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Check published tables by machine: which values do not reproduce from what else is printed."""
+    with _told():
+        from reports import lint_paper as checks
+        from reports import output
+
+        found = checks.lint_files(files or ())
+        if json:
+            _print_json(checks.as_data(found))
+        else:
+            output.show(*checks.words(found))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the records.")],
+    second: Annotated[str, typer.Argument(metavar="METHOD", help="Another.")],
+    runs: Runs = RUNS,
+    task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Only this share of weights: 0.5.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Compare two methods in full: differences, tests, effect, power, single examples, cost."""
+    with _told():
+        from reports import comparison, comparison_words, output, selection
+
+        records = selection.choose(selection.read(runs), backbone, protocol)
+        found = comparison.compare(records, runs, first, second, task, budget)
+        if json:
+            _print_json(comparison_words.as_data(found))
+        else:
+            output.show(*comparison_words.words(found))
 
 
 @app.command()
@@ -380,6 +477,63 @@ def _end(results: "Results") -> None:
         _say(reason)
     if results.failed:
         raise typer.Exit(1)
+
+
+def _report_all(
+    out: Path,
+    runs: Path,
+    backbone: str | None,
+    protocol: str | None,
+    paper: bool | None,
+    check: bool,
+    json: bool,
+    chosen: Mapping[str, str | None],
+) -> None:
+    """Write every table and figure, or compare those there are; the exit status is 1 where something is wrong."""
+    from reports import everything, output, selection
+
+    given = [name for name, value in chosen.items() if value is not None]
+    if given:
+        raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
+    found = everything.scenes(selection.read(runs), backbone, protocol)
+    if not found:
+        raise faults.UsageError("no record has the backbone and protocol asked for; leave an option out")
+    drawn = everything.outcomes(runs, found, paper)
+    summary = everything.check(out, drawn) if check else everything.write(out, drawn)
+    if json:
+        _print_json(summary)
+    else:
+        output.show(*everything.words(summary))
+    for fault in (*summary.faults, *summary.differing):
+        _say(fault)
+    if summary.faults or summary.differing:
+        raise typer.Exit(1)
+
+
+def _print_table(drawn: "Table", form: str, out: Path | None, json: bool) -> None:
+    from reports import output
+
+    if out is not None:
+        output.write(out, facts.as_json(drawn) + "\n" if json else output.formatted(drawn, form))
+        _say(f"written: {out}")
+    elif json:
+        _print_json(drawn)
+    elif form == "text":
+        output.show_table(drawn)
+    else:
+        typer.echo(output.formatted(drawn, form), nl=False)
+
+
+def _print_picture(drawn: "Picture", files: Sequence[Path], more: Mapping[str, Any] | None) -> None:
+    """Write a figure's files and print its words, or with `more` its facts as JSON."""
+    from reports import output
+
+    output.write_picture(drawn, files)
+    if more is None:
+        output.show_picture(drawn)
+        _say(f"written: {', '.join(map(str, files))}")
+    else:
+        _print_json({**more, "figure": drawn.facts()})
 
 
 def _list(rows: Sequence[Mapping[str, Any]], heads: Sequence[str], json: bool) -> None:

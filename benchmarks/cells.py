@@ -1,11 +1,13 @@
-"""A cell: one method in one setting, and the stage that measures it."""
+"""A cell: one method in one setting, and the stages that measure it."""
 
 import dataclasses
 from functools import cached_property
 
 from benchmarks.evaluate import Evaluate
+from benchmarks.inspection import Inspect
 from methods.contract import Compressor, Setting
-from methods.stages.stage import digest
+from methods.stages.prune import Prune
+from methods.stages.stage import Stage, digest
 from methods.steps import encoded
 
 
@@ -26,6 +28,22 @@ class Cell:
     def stage(self) -> Evaluate:
         """The stage that measures this cell's compressed model."""
         return Evaluate(model=self.compressor.plan(self.setting), data=encoded(self.setting))
+
+    @cached_property
+    def inspection(self) -> Inspect:
+        """The stage that looks at the matrices of this cell's compressed model."""
+        return Inspect(self.stage.model)
+
+    @cached_property
+    def sparse(self) -> Inspect | None:
+        """The stage that looks at the last pruned model on the way to this cell's, or None without pruning."""
+        pruned = [stage for stage in self.stage.walk() if isinstance(stage, Prune)]
+        return Inspect(pruned[-1]) if pruned else None
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All that the record is made of."""
+        return (self.stage, self.inspection, *((self.sparse,) if self.sparse else ()))
 
     @cached_property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""The stage that weighs a finished model: predictions, metrics, sizes, ranks."""
+"""The stage that weighs a finished model: predictions, metrics, sizes."""
 
 import dataclasses
 import json
@@ -8,14 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from benchmarks import accounting, predictions
 from methods import models
-from methods.layers.low_rank import LowRankLinear
 from methods.stages import parts
 from methods.stages.encode import Encode
-from methods.stages.spectra import spectra
 from methods.stages.stage import Json, Stage, Workbench
 from methods.training import batches
 
@@ -27,7 +24,7 @@ class Evaluate(Stage):
     """Measure a model on every evaluation split, in float32.
 
     Artifact: `predictions.npz` with `<split>.ids` [rows], `<split>.labels` [rows], `<split>.logits`
-    [rows, outputs]. The facts hold metrics, sizes and ranks.
+    [rows, outputs]. The facts hold metrics and sizes.
     """
 
     kind: ClassVar[str] = "evaluate"
@@ -52,10 +49,4 @@ class Evaluate(Stage):
             arrays[f"{split}.logits"] = logits
         predictions.write(bench.folder / PREDICTIONS, arrays)
         counted = accounting.sizes(folder, self.data.max_length)
-        return {"metrics": metrics, "sizes": dataclasses.asdict(counted), "ranks": dict(_ranks(model))}
-
-
-def _ranks(model: nn.Module) -> Mapping[str, float]:
-    """Averages over the encoder matrices; a factorized matrix has the rank of its product at most k."""
-    ranks = [layer.rank for layer in models.matrices(model).values() if isinstance(layer, LowRankLinear)]
-    return {"rank": sum(ranks) / len(ranks)} if ranks else spectra(model)
+        return {"metrics": metrics, "sizes": dataclasses.asdict(counted)}

@@ -16,14 +16,14 @@ from benchmarks.cells import Cell
 from benchmarks.engines.local import cores
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.events import Event
+from benchmarks.inspection import SPECTRA
 from benchmarks.manifest import Manifest
 from benchmarks.provenance import provenance
-from benchmarks.records import Cost, Record, Sizes
+from benchmarks.records import Cost, Inspection, Record, Sizes
 from benchmarks.store import Store
 from benchmarks.tasks.definition import TaskDefinition
 from benchmarks.tasks.sources import TaskData, load
 from methods.contract import Budget, Family, Kind, Setting, TrainingProtocol
-from methods.stages.prune import Prune
 from methods.stages.stage import Stage
 from methods.steps import teacher_logits
 
@@ -191,7 +191,7 @@ def slots(jobs: int) -> int:
 
 def plan(wanted: Sequence[Cell], options: Options, *, store: Path, jobs: int) -> runner.Plan:
     """What a run would do; runs nothing."""
-    return runner.plan([cell.stage for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
+    return runner.plan([cell.stages for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
 
 
 def execute(
@@ -224,16 +224,18 @@ def execute(
     made: dict[str, Record] = {}
     waiting: dict[str, list[Cell]] = {}
     for cell in measured:
-        waiting.setdefault(cell.stage.key, []).append(cell)
+        for stage in cell.stages:
+            waiting.setdefault(stage.key, []).append(cell)
 
     def heard(event: Event) -> None:
         """Write records as soon as their cells are measured: a long run is worth reading before its end."""
         if event.what == "done":
-            made.update({cell.key: _record(cell, kept, runs, options) for cell in waiting.get(event.key, ())})
+            ready = [cell for cell in waiting.get(event.key, ()) if all(kept.complete(s.key) for s in cell.stages)]
+            made.update({cell.key: _record(cell, kept, runs, options) for cell in ready})
         events(event)
 
     outcomes = runner.run(
-        [cell.stage for cell in measured],
+        [stage for cell in measured for stage in cell.stages],
         kept,
         sources=sources(options),
         jobs=slots(jobs),
@@ -242,9 +244,9 @@ def execute(
         plugins=plugins,
     )
     for cell in measured:
-        outcome = outcomes[cell.stage.key]
-        if not outcome.complete:
-            results.failed[cell.key] = outcome.reason
+        lost = [outcomes[stage.key].reason for stage in cell.stages if not outcomes[stage.key].complete]
+        if lost:
+            results.failed[cell.key] = lost[0]
             continue
         results.records.append(made.get(cell.key) or _record(cell, kept, runs, options))
     results.seconds = time.monotonic() - started
@@ -256,11 +258,11 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     manifests = {stage.key: _manifest(store, stage) for stage in cell.stage.walk()}
     facts: Any = manifests[cell.stage.key].facts
     shared = {stage.key for stage in teacher_logits(cell.setting).walk()}
-    sparse = [stage for stage in cell.stage.walk() if isinstance(stage, Prune)]
-    ranks = {name: float(value) for name, value in facts["ranks"].items()}
-    if sparse:
-        spectrum: Any = manifests[sparse[-1].key].facts["spectrum"]
-        ranks |= {f"sparse_{name}": float(value) for name, value in spectrum.items()}
+    seen: Any = _manifest(store, cell.inspection).facts
+    ranks = {name: float(value) for name, value in seen["average"].items()}
+    if cell.sparse:
+        sparse: Any = _manifest(store, cell.sparse).facts["average"]
+        ranks |= {f"sparse_{name}": float(value) for name, value in sparse.items()}
     setting, data = cell.setting, _loaded(cell.setting.task.name, options.data)
     encoder = backbones.get(options.backbone)
     definition = data.task
@@ -296,13 +298,19 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             "encoder": encoder.origin,
             "computed": manifests[cell.stage.key].environment,
         },
-        notes=data.notes,
+        notes=(*data.notes, *cell.compressor.notes(setting)),
     )
     path = record.path(runs)
-    predictions = path.with_suffix(".npz")
+    predictions, spectra = path.with_suffix(".npz"), path.with_suffix(f".{SPECTRA}")
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(store.artifact(cell.stage.key) / PREDICTIONS, predictions)
-    record = dataclasses.replace(record, predictions=predictions.name)
+    looked = store.artifact(cell.inspection.key) / SPECTRA
+    if looked.exists():  # not where every matrix is factorized
+        shutil.copyfile(looked, spectra)
+    inspection = Inspection(
+        seen["tolerance"], seen["matrices"], spectra.name if looked.exists() else "", seen["pattern"]
+    )
+    record = dataclasses.replace(record, predictions=predictions.name, inspection=inspection)
     record.write(runs)
     return record
 

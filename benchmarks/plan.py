@@ -19,7 +19,7 @@ class PlannedStage:
     Attributes:
         stage: The stage.
         state: 'cached', 'missing', 'failed' (earlier, by a method's fault) or 'running' (elsewhere).
-        shared_by: How many of the wanted stages are it or stand on it.
+        shared_by: How many of the wanted stages, or groups of them, are it or stand on it.
         seconds: What making it should take; 0 when cached; None when no stage like it was ever measured.
         reason: Why it failed.
     """
@@ -76,16 +76,18 @@ class History:
         return rate * stage.effort if stage.effort > 0 else rate
 
 
-def plan(stages: Sequence[Stage], store: Store, *, jobs: int = 1) -> Plan:
+def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int = 1) -> Plan:
     """What `run` would do with these stages; reads the store and changes nothing.
 
-    What a cached stage stands on is not listed, for it is not needed.
+    Stages that are wanted together, as a sequence, count once where `shared_by` counts. What a cached stage
+    stands on is not listed, for it is not needed.
     """
-    schedule = Schedule(stages, lambda stage: store.complete(stage.key))
+    groups = [(wanted,) if isinstance(wanted, Stage) else tuple(wanted) for wanted in stages]
+    schedule = Schedule([stage for group in groups for stage in group], lambda stage: store.complete(stage.key))
     history = History(store) if schedule.stages else None
     shares = dict.fromkeys([*schedule.stages, *schedule.present], 0)
-    for stage in stages:
-        for key in _needed(stage, schedule):
+    for group in groups:
+        for key in {key for stage in group for key in _needed(stage, schedule)}:
             shares[key] += 1
     planned = [PlannedStage(stage, "cached", shares[key], 0.0) for key, stage in schedule.present.items()]
     failed: dict[str, str] = {}

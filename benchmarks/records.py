@@ -36,11 +36,22 @@ class Cost:
 
 
 @dataclasses.dataclass(frozen=True)
+class Inspection:
+    """The encoder matrices one by one."""
+
+    tolerance: str  # what a singular value must exceed to count for the numerical rank
+    matrices: dict[str, dict[str, float]]  # name -> out, in, rank, ..., and factor_rank where factorized
+    arrays: str  # file beside the record, see `benchmarks.spectra`; empty where every matrix is factorized
+    pattern: str  # the matrix whose non-zero weights are in that file
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One measurement.
 
     `metrics` maps split -> metric -> value (fractions; correlations in [-1, 1]); `metric` and `split` name the
-    table's. `ranks` holds averages over the compressed matrices. `notes` are footnotes: fall-backs, rebuilt data.
+    table's. `ranks` holds averages over the compressed matrices (`sparse_...`: of the pruned model on the way);
+    the matrices one by one are in `inspection`. `notes` are footnotes: fall-backs, rebuilt data.
     """
 
     key: str  # sha256 of setting, method and evaluated stage
@@ -66,6 +77,7 @@ class Record:
     stage: str  # key of the evaluated stage
     provenance: dict[str, Any]  # commit, package versions, device, threads, host kind, data origin
     notes: tuple[str, ...] = ()
+    inspection: Inspection | None = None  # None: measured before matrices were looked at one by one
     schema: int = SCHEMA
 
     @property
@@ -102,6 +114,8 @@ def read(path: Path) -> Record:
         data["sizes"] = Sizes(**data["sizes"])
         data["cost"] = Cost(**data["cost"])
         data["notes"] = tuple(data["notes"])
+        if data.get("inspection") is not None:
+            data["inspection"] = Inspection(**data["inspection"])
         return Record(**data)
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
         raise ValueError(f"{path}: not a record ({fault}); remove the file or run the table again") from fault

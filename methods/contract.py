@@ -229,6 +229,13 @@ class Compressor(ABC):
         """How a table prints this value: the label, and what differs from the class's defaults."""
         return self.label
 
+    def notes(self, setting: Setting) -> tuple[str, ...]:
+        """What a reader of this setting's number must know: fall-backs, limits met.
+
+        Kept in the record and printed as footnotes. Override where there is something to say.
+        """
+        return ()
+
     def knobs(self) -> dict[str, Any]:
         """The hyper-parameters as a plain dictionary."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

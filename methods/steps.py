@@ -1,5 +1,6 @@
 """The stages that most methods begin with. Equal calls give equal stages, so the work is done once for all."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from methods.contract import Setting
@@ -56,15 +57,43 @@ def pruned(setting: Setting, kept: float, score: Score) -> Prune:
 def rank(setting: Setting, given: int | None = None) -> int:
     """The rank that meets the budget, the same for every matrix, or the one given.
 
+    A given rank above what a matrix can have is cut to its smaller side when it is factorized; `oversized` says so.
+
     Raises:
-        ValueError: A rank above what the smallest matrix has.
+        ValueError: A rank below 1, or above what every matrix can have.
     """
     shapes = list(setting.backbone.matrices.values())
-    largest = min(min(shape) for shape in shapes)
     if given is None:
-        return min(rank_for(setting.budget.kept, shapes), largest)
+        return rank_for(setting.budget.kept, shapes)
+    largest = max(min(shape) for shape in shapes)
     if not 1 <= given <= largest:
         raise ValueError(
-            f"rank is a whole number from 1 to the smallest side of the matrices, {largest}, got {given}"
+            f"rank is a whole number from 1 to the smaller side of the matrices, {largest}, got {given}; "
+            f"{largest} keeps them whole"
         )
     return given
+
+
+def oversized(setting: Setting, given: int | None = None) -> tuple[str, ...]:
+    """Warnings about a rank: matrices it cannot have, matrices whose factors are larger than they were."""
+    k = rank(setting, given)
+    shapes = list(setting.backbone.matrices.values())
+    said = []
+    beyond = [shape for shape in shapes if k > min(shape)]
+    if beyond:
+        said.append(
+            f"rank {k} is above min(n, m) of {len(beyond)} of {len(shapes)} matrices, "
+            f"{_sizes(beyond)}; these have rank min(n, m)"
+        )
+    larger = [(n, m) for n, m in shapes if min(k, n, m) * (n + m) > n * m]
+    if larger:
+        n, m = larger[0]
+        said.append(
+            f"rank {k} makes {len(larger)} of {len(shapes)} matrices larger than they were, {_sizes(larger)}: "
+            f"{min(k, n, m) * (n + m):,} weights for {n * m:,}"
+        )
+    return tuple(said)
+
+
+def _sizes(shapes: Sequence[tuple[int, int]]) -> str:
+    return " and ".join(dict.fromkeys(f"{n} x {m}" for n, m in shapes))

@@ -9,9 +9,11 @@ from benchmarks import experiment, tasks
 from benchmarks.cells import Cell
 from benchmarks.experiment import Options, Results
 from methods.stages.stage import Stage
-from reports import plugins, tables, typed
+from reports import blueprints, figures, plugins, tables, typed
+from reports.evidence import Evidence
 from reports.faults import UsageError
-from reports.tables import Blueprint
+from reports.figures.picture import Picture, Wanted
+from reports.tables.finish import finished
 from reports.tables.gaps import gaps
 from reports.tables.table import Table, percent
 from reports.terminal import Watch
@@ -19,7 +21,7 @@ from reports.terminal import Watch
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """The options that describe an experiment, as they were typed; None means the table's default."""
+    """The options that describe an experiment, as they were typed; None means the default of the table or figure."""
 
     table: str
     backbone: str = "mini"
@@ -38,7 +40,7 @@ class Asked:
         Raises:
             UsageError: all faults at once, as far as they can be found together.
         """
-        blueprint = tables.get(self.table)
+        blueprint = blueprints.get(self.table)
         plugins.load(self.plugins)
         options = self._options(blueprint)
         try:
@@ -46,7 +48,7 @@ class Asked:
         except experiment.UsageFault as fault:
             raise UsageError(str(fault)) from fault
 
-    def _options(self, blueprint: Blueprint) -> Options:
+    def _options(self, blueprint: tables.Blueprint | figures.Blueprint) -> Options:
         wrong: list[str] = []
         known = methods.available()
         usual = blueprint.defaults
@@ -75,9 +77,9 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A table's blueprint, and the cells it is asked for."""
+    """The blueprint of a table or figure, and the cells it is asked for."""
 
-    blueprint: Blueprint
+    blueprint: tables.Blueprint | figures.Blueprint
     options: Options
     cells: Sequence[Cell]
     plugins: Sequence[Path] = ()
@@ -89,18 +91,25 @@ class Experiment:
 
     def stages(self) -> dict[str, Stage]:
         """Every stage of the cells by key."""
-        return {stage.key: stage for cell in self.cells if cell.refused is None for stage in cell.stage.walk()}
+        measured = [wanted for cell in self.cells if cell.refused is None for wanted in cell.stages]
+        return {stage.key: stage for wanted in measured for stage in wanted.walk()}
 
     def purposes(self) -> dict[str, str]:
         """Stage key -> what its cells have in common: method, task, budget, seed, as far as they agree."""
         served: dict[str, list[Cell]] = {}
         for cell in self.cells:
-            for stage in cell.stage.walk() if cell.refused is None else ():
-                served.setdefault(stage.key, []).append(cell)
+            keys = (stage.key for wanted in cell.stages for stage in wanted.walk()) if cell.refused is None else ()
+            for key in dict.fromkeys(keys):
+                served.setdefault(key, []).append(cell)
         return {key: _common(cells) for key, cells in served.items()}
 
-    def measure(self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False) -> tuple[Results, Table]:
-        """Compute what is missing, with bars on a terminal, and draw the table."""
+    def measure(
+        self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False, paper: bool | None = None
+    ) -> tuple[Results, Table | Picture]:
+        """Compute what is missing, with bars on a terminal, and draw the table or figure.
+
+        `paper`: whether a table has the paper's numbers beside ours; None: where it has any of the cells.
+        """
         with Watch({key: stage.effort for key, stage in self.stages().items()}) as events:
             results = experiment.execute(
                 self.cells,
@@ -113,7 +122,21 @@ class Experiment:
                 plugins=self.plugins,
             )
         missing = gaps(self.cells, results.refused, results.failed)
-        return results, self.blueprint.draw(results.records, missing, self.options.methods, self.options.tasks)
+        asked = self.options
+        if isinstance(self.blueprint, tables.Blueprint):
+            return results, finished(
+                self.blueprint, results.records, Evidence(runs), missing, asked.methods, asked.tasks, paper
+            )
+        shown = Wanted.of(
+            self.blueprint.defaults,
+            results.records,
+            tasks=asked.tasks,
+            methods=asked.methods,
+            budgets=asked.budgets,
+            gaps=missing,
+            runs=runs,
+        )
+        return results, self.blueprint.draw(shown)
 
 
 def _usual_protocol(named: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from reports.tables.table import Entry, Group, Row, Table, number, percent
+from reports.tables.table import Entry, Group, Row, Table, difference, number
 
 LABEL = 19  # labels up to this length stand beside their numbers, longer ones above them
 
@@ -21,7 +21,7 @@ def render(table: Table, width: int, *, stars: bool) -> list[Text]:
     lines = [*_wrapped(table.title, width, style="bold"), Text()]
     for places in _pages(table, width):
         lines += [*_sheet(table, places, width, stars=stars), Text()]
-    lines += _wrapped(table.caption, width)
+    lines += _wrapped(table.words, width)
     for mark, sentence in table.footnotes:
         lines += _wrapped(f"{mark or '-'} {sentence}", width, indent="  ")
     return lines
@@ -48,8 +48,9 @@ def _pages(table: Table, width: int) -> Iterator[tuple[int, ...]]:
 
 
 def _label_width(table: Table) -> int:
-    labels = [len(_label(row)) for block in table.blocks for row in block.rows]
-    return max((length for length in labels if length <= LABEL), default=4)
+    rows = [row for block in table.blocks for row in block.rows]
+    least = len(" · ours - paper") if any(row.published for row in rows) else 4
+    return max((length for length in (least, *(len(_label(row)) for row in rows)) if length <= LABEL), default=4)
 
 
 def _label(row: Row) -> str:
@@ -60,25 +61,36 @@ def _widths(table: Table, place: int) -> list[tuple[int, int]]:
     """Of each column of one group: the widths of its numbers, and of the star and marks after them."""
     group = table.groups[place]
     columns = []
-    for column, budget in enumerate(group.budgets):
+    for column in range(len(group.columns)):
         cells = [_cell(row, table, place, column) for block in table.blocks for row in block.rows]
         entries = [cell for cell in cells if cell is not None]
-        after = max((len(entry.marks) + entry.best for entry in entries), default=0)
-        heads = (len(head) - after for head in (_head(group, column), percent(budget)))
-        columns.append((max(*heads, *(len(number(entry)) for entry in entries)), after))
+        after = max((_after(entry) for entry in entries), default=0)
+        heads = (len(head) - after for head in (_head(group, column), group.columns[column].head))
+        numbers = (len(text) for entry in entries for text in (number(entry), _printed(entry), difference(entry)))
+        columns.append((max(*heads, *numbers), after))
     return columns
+
+
+def _after(entry: Entry) -> int:
+    """How many signs follow the number, or the published one below it."""
+    beside = entry.published.marks if entry.published else ""
+    return max(len(entry.signs) + entry.best, len(beside))
+
+
+def _printed(entry: Entry) -> str:
+    return entry.published.printed if entry.published else ""
 
 
 def _head(group: Group, column: int) -> str:
     """The task's name stands over the middle one of its columns."""
-    return group.task + group.marks if column == len(group.budgets) // 2 else ""
+    return group.task + group.marks if column == len(group.columns) // 2 else ""
 
 
 def _cell(row: Row, table: Table, place: int, column: int) -> Entry | None:
     """The entry of a row in a column of a group; None where a spanning entry stands in another column."""
     if row.spans:
-        return row.entries[place] if column == len(table.groups[place].budgets) // 2 else None
-    before = sum(len(group.budgets) for group in table.groups[:place])
+        return row.entries[place] if column == len(table.groups[place].columns) // 2 else None
+    before = sum(len(group.columns) for group in table.groups[:place])
     return row.entries[before + column]
 
 
@@ -90,7 +102,7 @@ def _sheet(table: Table, places: Sequence[int], width: int, *, stars: bool) -> I
         text = left.ljust(label)
         for place, column, digits, marks in columns:
             group = table.groups[place]
-            head = (_head(group, column), percent(group.budgets[column]))[level]
+            head = (_head(group, column), group.columns[column].head)[level]
             text += " " + head.rjust(digits).ljust(digits + marks)
         yield Text(text.rstrip(), style="" if level else "bold")
     yield Text("─" * min(width, label + sum(1 + digits + marks for _, _, digits, marks in columns)))
@@ -106,6 +118,8 @@ def _sheet(table: Table, places: Sequence[int], width: int, *, stars: bool) -> I
                 line.append_text(_text(_cell(row, table, place, column), digits, marks, stars=stars))
             line.rstrip()
             yield line
+            if row.published:
+                yield from _beside(row, table, columns, label)
 
 
 def _text(entry: Entry | None, digits: int, marks: int, *, stars: bool) -> Text:
@@ -114,5 +128,19 @@ def _text(entry: Entry | None, digits: int, marks: int, *, stars: bool) -> Text:
         return Text(" " * (1 + digits + marks))
     figure = number(entry)
     text = Text(" " * (1 + digits - len(figure))).append(figure, style="bold" if entry.best else "")
-    after = ("*" if entry.best and stars else "") + entry.marks
+    after = ("*" if entry.best and stars else "") + entry.signs
     return text.append(after.ljust(marks))
+
+
+def _beside(row: Row, table: Table, columns: Sequence[tuple[int, int, int, int]], label: int) -> Iterator[Text]:
+    """The published numbers below ours, and ours minus them."""
+    lines = [" · paper".ljust(label), " · ours - paper".ljust(label)]
+    empty = True
+    for place, column, digits, marks in columns:
+        entry = _cell(row, table, place, column) or Entry()
+        after = (entry.published.marks if entry.published else "").ljust(marks)
+        empty &= entry.published is None
+        lines[0] += " " + _printed(entry).rjust(digits) + after
+        lines[1] += " " + difference(entry).rjust(digits) + " " * marks
+    if not empty:  # of this page
+        yield from (Text(line.rstrip(), style="dim") for line in lines if line[label:].strip())

@@ -1,14 +1,19 @@
-"""Which of the records in a folder a table is made of."""
+"""Which of the records in a folder a table or figure is made of."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.records import Record, read_all
+from methods.contract import Family
+from reports import figures, tables
+from reports.evidence import Evidence
 from reports.faults import UsageError, usage
-from reports.tables import Blueprint
+from reports.figures.picture import Picture, Wanted
 from reports.tables.consistency import MixedRecordsError
-from reports.tables.table import Table
-from reports.typed import listed
+from reports.tables.finish import finished
+from reports.tables.table import Table, percent
+from reports.typed import listed, numbers
 
 
 def read(folder: Path) -> list[Record]:
@@ -32,18 +37,25 @@ def choose(
     protocol: str | None = None,
     tasks: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    budgets: Sequence[float] | None = None,
 ) -> list[Record]:
-    """The records of one backbone and one protocol, of these tasks and methods (None: all).
+    """The records of one backbone and one protocol, of these tasks, methods and budgets (None: all).
+
+    A dense reference has no budget and stays with every choice of them.
 
     Raises:
         UsageError: nothing is left, or several backbones or protocols are and none was chosen.
     """
     chosen = list(records)
+    shares = None if budgets is None else [f"{budget:g}" for budget in budgets]
+    if shares is not None:
+        shares += {_share(record) for record in records if Family(record.family) is Family.REFERENCE}
     filters: list[tuple[str, Sequence[str] | None, Callable[[Record], str]]] = [
         ("--backbone", None if backbone is None else (backbone,), lambda record: record.backbone),
         ("--protocol", None if protocol is None else (protocol,), lambda record: record.protocol),
         ("--tasks", tasks, lambda record: record.task),
         ("--methods", methods, lambda record: record.method),
+        ("--budgets", shares, _share),
     ]
     faults = []
     for name, wanted, value in filters:
@@ -64,15 +76,19 @@ def choose(
 
 
 def drawn(
-    blueprint: Blueprint,
+    blueprint: tables.Blueprint | figures.Blueprint,
     folder: Path,
     *,
     backbone: str | None,
     protocol: str | None,
     tasks: str | None,
     methods: str | None,
-) -> Table:
-    """The table of the records in a folder; tasks and methods as they were typed, in the order to print them.
+    budgets: str | None,
+    paper: bool | None = None,
+) -> Table | Picture:
+    """The table or figure of the records in a folder; lists as they were typed, in the order to print them.
+
+    `paper`: whether a table has the paper's numbers beside ours; None: where it has any of the cells.
 
     Raises:
         UsageError: nothing to draw, or what may not stand in one table.
@@ -80,8 +96,83 @@ def drawn(
     wrong: list[str] = []
     columns = None if tasks is None else listed("--tasks", tasks, wrong)
     rows = None if methods is None else listed("--methods", methods, wrong)
+    kept = () if budgets is None else numbers("--budgets", budgets, float, "0.5,0.25", wrong)
     if wrong:
         raise UsageError("\n".join(wrong))
-    records = choose(read(folder), backbone, protocol, columns, rows)
+    every = read(folder)
+    found = every if rows is not None else usual(blueprint, every, columns)
+    evidence = Evidence(folder)
+    if not found and isinstance(blueprint, tables.Blueprint):
+        return finished(blueprint, (), evidence, paper=paper)
+    if not found:
+        raise UsageError(
+            f"{blueprint.name} is of {', '.join(blueprint.defaults.methods or ('methods without knobs',))}, got no "
+            f"record of them in {folder}; run it first: weighin run {blueprint.name}"
+        )
+    measured = None if rows is None else (*rows, *_reference(blueprint, found, rows))
+    records = choose(found, backbone, protocol, columns, measured, kept or None)
     with usage(MixedRecordsError):
-        return blueprint.draw(records, (), rows or (), columns or ())
+        if isinstance(blueprint, tables.Blueprint):
+            return table_of(blueprint, records, evidence, rows or (), columns or (), kept, paper)
+        return blueprint.draw(
+            Wanted.of(
+                blueprint.defaults,
+                records,
+                tasks=columns or (),
+                methods=rows or (),
+                budgets=kept,
+                runs=folder,
+                source=evidence.source,
+            )
+        )
+
+
+def usual(
+    blueprint: tables.Blueprint | figures.Blueprint, records: Sequence[Record], tasks: Sequence[str] | None = None
+) -> list[Record]:
+    """The records that belong into a table or figure when no methods, or also no tasks, are named."""
+    mine = blueprint.defaults
+    own = mine.own_tasks and tasks is None
+    return [r for r in records if mine.shows(r.method) and (not own or r.task in mine.tasks)]
+
+
+def table_of(
+    blueprint: tables.Blueprint,
+    records: Sequence[Record],
+    evidence: Evidence,
+    methods: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    budgets: Sequence[float] = (),
+    paper: bool | None = None,
+) -> Table:
+    """The finished table of records of one backbone and protocol.
+
+    Raises:
+        MixedRecordsError: what may not stand in one table.
+    """
+    shown, hidden = (records, "") if budgets else _usual(records, blueprint.defaults.budgets)
+    table = finished(blueprint, shown, evidence, order=methods, tasks=tasks, paper=paper)
+    return dataclasses.replace(table, footnotes=(*table.footnotes, ("", hidden))) if hidden else table
+
+
+def _usual(records: Sequence[Record], budgets: Sequence[float]) -> tuple[list[Record], str]:
+    """The records at a table's own budgets, if there are any, and a sentence about the others."""
+    free = {record.budget for record in records if Family(record.family) is not Family.REFERENCE}
+    others = sorted(free - set(budgets), reverse=True)
+    if not others or not free & set(budgets):
+        return list(records), ""
+    kept = [r for r in records if Family(r.family) is Family.REFERENCE or r.budget in budgets]
+    return kept, f"not shown: records at {', '.join(map(percent, others))} kept; --budgets chooses them"
+
+
+def _share(record: Record) -> str:
+    return "no budget" if Family(record.family) is Family.REFERENCE else f"{record.budget:g}"
+
+
+def _reference(
+    blueprint: tables.Blueprint | figures.Blueprint, records: Sequence[Record], methods: Sequence[str]
+) -> set[str]:
+    """The dense reference that a figure is drawn against, whatever methods are chosen; a table has what is asked."""
+    if isinstance(blueprint, tables.Blueprint):
+        return set()
+    return {record.method for record in records if record.method == blueprint.defaults.reference} - set(methods)

@@ -107,10 +107,16 @@ class Watch:
 
 
 def facts(done: float, total: float, values: Mapping[str, Any]) -> str:
-    """How far a stage is, in words: '120/500 loss 0.412'."""
+    """How far a stage is, in words: '120/500 loss 0.412 zero rows 1204'."""
     words = [f"{done:g}/{total:g}"] if total else []
-    figures = ((name, f"{value:.3g}" if isinstance(value, float) else str(value)) for name, value in values.items())
-    return " ".join([*words, *(f"{name} {figure}" for name, figure in figures)])
+    return " ".join([*words, *(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in values.items())])
+
+
+def _figure(value: Any) -> str:
+    """Three figures of a measurement, all figures of a count."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:

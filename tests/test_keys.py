@@ -1,6 +1,7 @@
 """Keys: equal work has equal keys, other work has others, and the methods share what they can."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -67,13 +68,13 @@ def test_a_stage_refuses_what_is_no_description() -> None:
 
 
 def test_svd_ft_is_lpaf_with_every_part_off(setting: Setting) -> None:
-    off = LPAF(first_order_pruning=False, sparsity_aware=False, mixed_rank=False)
+    off = LPAF(first_order_pruning=False, weighting="none", mixed_rank=False)
     assert off.plan(setting).key == SVDFt().plan(setting).key
 
 
 def test_each_part_of_lpaf_changes_the_key(setting: Setting) -> None:
-    parts = ("first_order_pruning", "sparsity_aware", "mixed_rank")
-    keys = {dataclasses.replace(LPAF(), **{part: False}).plan(setting).key for part in parts}
+    parts: tuple[dict[str, Any], ...] = ({"first_order_pruning": False}, {"weighting": "none"}, {"mixed_rank": False})
+    keys = {dataclasses.replace(LPAF(), **part).plan(setting).key for part in parts}
     assert len(keys | {LPAF().plan(setting).key}) == 4
 
 

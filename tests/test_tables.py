@@ -28,8 +28,8 @@ from reports.tables.table import Entry, Gap, Table, number
 def entry(table: Table, method: str, task: str, budget: float) -> Entry:
     return next(
         one
-        for _, row, group, kept, one in table.placed()
-        if row.method == method and group.task == task and kept == budget
+        for _, row, group, column, one in table.placed()
+        if row.method == method and group.task == task and column.budget == budget
     )
 
 
@@ -66,13 +66,13 @@ def test_entries_are_mean_and_sample_deviation_in_percent() -> None:
 
 def test_best_is_one_a_column_and_never_the_reference() -> None:
     table = table_2.draw(samples())
-    columns: dict[tuple[str, float], list[tuple[float, bool]]] = {}
-    for _, row, group, budget, one in table.placed():
+    columns: dict[tuple[str, float | None], list[tuple[float, bool]]] = {}
+    for _, row, group, column, one in table.placed():
         assert one.mean is not None
         if row.spans:
             assert not one.best
         else:
-            columns.setdefault((group.task, budget), []).append((one.mean, one.best))
+            columns.setdefault((group.task, column.budget), []).append((one.mean, one.best))
     assert len(columns) == 6
     for entries in columns.values():
         assert [value for value, best in entries if best] == [max(value for value, _ in entries)]
@@ -247,9 +247,9 @@ def test_csv_gives_back_the_numbers() -> None:
     rows = list(csv.DictReader(io.StringIO(render_csv.render(table))))
     placed = list(table.placed())
     assert len(rows) == len(placed) == 20
-    for row, (block, line, group, budget, one) in zip(rows, placed, strict=True):
+    for row, (block, line, group, column, one) in zip(rows, placed, strict=True):
         assert (row["family"], row["method"], row["task"]) == (block.title, line.method, group.task)
-        assert float(row["budget"]) == budget
+        assert float(row["budget"]) == column.budget
         assert (float(row["mean"]), float(row["sd"]), int(row["n"])) == (one.mean, one.sd, one.n)
         assert bool(int(row["best"])) == one.best
     assert any("seed 4 failed: NaN loss at step 3" in row["notes"] for row in rows)

@@ -23,6 +23,7 @@ PRELOAD = (
     "safetensors.torch",
     "fvcore.nn",
     "benchmarks.evaluate",
+    "benchmarks.inspection",
     "benchmarks.tasks.metrics",
 )
 """Imported once by the fork server. Nothing that starts threads may be added (`datasets` does)."""

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from methods.ops.svd import singular_values as _singular_values
 
+TOLERANCE = "sigma_1 * max(out, in) * eps(float32)"
+"""The numerical rank counts singular values above this: the default of `torch.linalg.matrix_rank`."""
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -43,6 +46,17 @@ class Spectrum:
         """Return the Frobenius norm of the weight minus its best approximation of that rank (Fig. 4a)."""
         return float(self.singular_values[self._checked(rank) :].square().sum().sqrt())
 
+    def numbers(self) -> dict[str, float]:
+        """Return ranks and counts under the names of the records; `rank` is the numerical one."""
+        return {
+            "rank": self.numerical_rank,
+            "one_percent_rank": self.one_percent_rank,
+            "effective_rank": self.effective_rank,
+            "stable_rank": self.stable_rank,
+            "zero_rows": self.zero_rows,
+            "zero_columns": self.zero_columns,
+        }
+
     def _checked(self, rank: int) -> int:
         if not 0 <= rank <= len(self.singular_values):
             raise ValueError(
@@ -53,16 +67,15 @@ class Spectrum:
 
 
 def average(spectra: Sequence[Spectrum]) -> dict[str, float]:
-    """Return the means over matrices: `rank` (numerical), `one_percent_rank`, `effective_rank` and so on.
+    """Return the means over matrices of their `numbers`.
 
     Raises:
         ValueError: there is nothing to average.
     """
     if not spectra:
         raise ValueError("average: spectra are of at least one matrix, got none; describe the encoder matrices")
-    names = ("one_percent_rank", "effective_rank", "stable_rank", "zero_rows", "zero_columns")
-    means = {name: sum(float(getattr(one, name)) for one in spectra) / len(spectra) for name in names}
-    return {"rank": sum(one.numerical_rank for one in spectra) / len(spectra)} | means
+    numbers = [one.numbers() for one in spectra]
+    return {name: sum(one[name] for one in numbers) / len(numbers) for name in numbers[0]}
 
 
 def describe(weight: Tensor) -> Spectrum:

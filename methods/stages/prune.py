@@ -10,8 +10,7 @@ from methods import models
 from methods.contract import Distillation, Recipe, derive
 from methods.stages import parts
 from methods.stages.encode import Encode
-from methods.stages.spectra import spectra
-from methods.stages.stage import Json, Stage, Workbench
+from methods.stages.stage import Json, Stage, Workbench, added
 from methods.training.loop import train
 from methods.training.pruning import Pruning
 
@@ -45,12 +44,17 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Score:
-    """What decides which weight goes: |w|, or the moving average of |w * dL/dw|."""
+    """What decides which weight goes: |w|, or the moving average of |w * dL/dw|.
+
+    With `uncertainty` below 1 that average is multiplied by the moving average of its own deviation, which is the
+    score of PLATON (Zhang et al., 2022); at 1 it stands alone, which is the score of LPAF.
+    """
 
     order: Literal["zero", "first"]
     beta: float = 0.85  # of the moving average over windows (first order)
     window: int = 10  # steps averaged before they enter the moving average (first order)
     scope: Literal["global", "local"] = "global"  # one threshold for all matrices, or one each
+    uncertainty: float = added(1.0)  # beta2, decay of the deviation's average (first order); 1 leaves it out
 
     def __post_init__(self) -> None:
         """Refuse scores that do not exist, all faults at once."""
@@ -61,6 +65,11 @@ class Score:
             faults.append(f"scope is global or local, got {self.scope}")
         if not 0 <= self.beta < 1:
             faults.append(f"beta is a share of the past in [0, 1), got {self.beta}")
+        if not 0 < self.uncertainty <= 1:
+            faults.append(
+                f"uncertainty is a decay in (0, 1], got {self.uncertainty}; 1 leaves the deviation out, PLATON's is "
+                "0.85 to 0.95"
+            )
         if self.window < 1:
             faults.append(f"window is a number of steps >= 1, got {self.window}")
         if faults:
@@ -97,7 +106,7 @@ class Prune(Stage):
         return f"{self.encoder}/{self.data.data}"
 
     def run(self, bench: Workbench) -> Mapping[str, Json]:
-        """Train, prune, save; the facts hold the averages of rank and zero rows."""
+        """Train, prune, save; the facts hold how many rows are wholly zero."""
         model = models.pretrained(
             bench.encoder(self.encoder), self.data.outputs, derive(self.seed, "head"), bench.device
         )
@@ -116,4 +125,4 @@ class Prune(Stage):
         if self.score.order == "first":
             scores = pruning.scores()
             save_file({name: score.cpu().contiguous() for name, score in scores.items()}, bench.folder / IMPORTANCE)
-        return {**facts, "spectrum": dict(spectra(model))}
+        return facts

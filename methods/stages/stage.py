@@ -14,7 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+ADDED = "added"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def added(default: Any) -> Any:
+    """A field that came after artifacts were made without it.
+
+    At its default the work is what it was before the field existed, so it stays out of the description and no key
+    changes: `uncertainty: float = added(1.0)`.
+    """
+    return dataclasses.field(default=default, metadata={ADDED: True})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,11 +99,7 @@ class Stage(ABC):
     @cached_property
     def description(self) -> dict[str, Json]:
         """Kind, version and fields; a sub-stage stands as `{"stage": key}`."""
-        fields: dict[str, Json] = {
-            field.name: _plain(getattr(self, field.name), f"{type(self).__name__}.{field.name}")
-            for field in dataclasses.fields(self)
-        }
-        return {"kind": self.kind, "version": self.version, "fields": fields}
+        return {"kind": self.kind, "version": self.version, "fields": _fields(self, type(self).__name__)}
 
     @cached_property
     def key(self) -> str:
@@ -148,14 +154,20 @@ def _plain(value: object, where: str) -> Json:
     if isinstance(value, tuple):
         return [_plain(item, f"{where}[{place}]") for place, item in enumerate(value)]
     if _is_value(value):
-        return {
-            field.name: _plain(getattr(value, field.name), f"{where}.{field.name}")
-            for field in dataclasses.fields(value)  # type: ignore[arg-type]  # _is_value has checked it
-        }
+        return _fields(value, where)
     raise TypeError(
         f"{where}: a stage's fields are plain values, tuples, frozen dataclasses or stages, "
         f"got {type(value).__name__}; give the stage a description of it instead"
     )
+
+
+def _fields(value: object, where: str) -> dict[str, Json]:
+    """The fields that describe the work; one that was `added` later is left out where it changes nothing."""
+    return {
+        field.name: _plain(getattr(value, field.name), f"{where}.{field.name}")
+        for field in dataclasses.fields(value)  # type: ignore[arg-type]  # a stage or what _is_value has checked
+        if not (field.metadata.get(ADDED) and getattr(value, field.name) == field.default)
+    }
 
 
 def _is_value(value: object) -> bool:

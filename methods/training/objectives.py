@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from methods.contract import Distillation, Kind
-from methods.ops.losses import consistency, distillation, supervised
+from methods.ops.losses import consistency, supervised, unified
 from methods.training.batches import Batch
 
 
@@ -63,13 +63,15 @@ class Distilled:
 
     def of_logits(self, logits: Tensor, batch: Batch) -> Tensor:
         """Hard * CE + soft * T^2 * KL(teacher || student); regression: squared errors in both places."""
-        weights, teacher = self.weights, self.teacher[batch.index]
-        hard = supervised(logits, batch.labels, self.kind)
-        if self.kind == "regression":
-            soft = supervised(logits, teacher[:, 0], self.kind)
-        else:
-            soft = distillation(logits, teacher, weights.temperature)
-        return weights.hard * hard + weights.soft * soft
+        return unified(
+            logits,
+            self.teacher[batch.index],
+            batch.labels,
+            self.kind,
+            temperature=self.weights.temperature,
+            label_weight=self.weights.hard,
+            teacher_weight=self.weights.soft,
+        )
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """One pass."""

@@ -39,7 +39,9 @@ class Pruning(Hook):
         self.total = total
         self.warm = round(self.schedule.warmup * total)
         self.cool = round(self.schedule.cooldown * total)
-        self.sensitivity = Sensitivity(self.weights, beta=self.score.beta, window=self.score.window)
+        self.sensitivity = Sensitivity(
+            self.weights, beta=self.score.beta, window=self.score.window, uncertainty=self.score.uncertainty
+        )
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:

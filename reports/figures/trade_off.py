@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.records import Record
 from methods.contract import Family
+from reports.figures.canvas import freeze, save
 from reports.figures.palette import style
 from reports.statistics import mean, spread
 from reports.tables.consistency import check, one_a_seed
@@ -29,10 +30,7 @@ def draw(records: Sequence[Record], path: Path, order: Sequence[str] = ()) -> Pa
         path: the file; its ending chooses the format (.png, .pdf, .svg).
         order: methods in the order of the legend; others follow by name.
     """
-    import matplotlib  # half a second that readers of a table need not wait for
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # half a second that readers of a table need not wait for
 
     if not records:
         raise ValueError("a figure needs at least one record, got none; run the table first")
@@ -51,9 +49,8 @@ def draw(records: Sequence[Record], path: Path, order: Sequence[str] = ()) -> Pa
         if place < len(tasks):
             _panel(panel, [record for record in records if record.task == tasks[place]], methods)
     _words(figure, records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    return path
+    freeze(figure)
+    return save(figure, path)
 
 
 def _dense(record: Record) -> bool:

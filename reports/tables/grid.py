@@ -9,7 +9,7 @@ from reports.statistics import mean, spread
 from reports.tables import remarks
 from reports.tables.consistency import check, one_a_seed
 from reports.tables.footnotes import Place, distribute
-from reports.tables.table import Block, Entry, Gap, Group, Row, Table
+from reports.tables.table import Block, Column, Entry, Gap, Group, Row, Table, percent
 
 TIE = 1e-9  # percent; means closer than this are equal, and all of them are bold
 
@@ -23,12 +23,28 @@ class Line:
     family: Family
 
 
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What a table has beside a row a method and a column a budget.
+
+    Attributes:
+        labels: method -> how its row is printed, where that is not the method's own label.
+        before: method -> the method that is the same one step earlier; it gets no row, its numbers stand before.
+        rank: name among the records' ranks that gets a column of its own, with its head; it depends on no budget.
+    """
+
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    before: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    rank: tuple[str, str] | None = None
+
+
 def grid(
     title: str,
     records: Sequence[Record],
     gaps: Sequence[Gap] = (),
     order: Sequence[str] = (),
     tasks: Sequence[str] = (),
+    layout: Layout = Layout(),
 ) -> Table:
     """Draw the table of these records.
 
@@ -38,12 +54,14 @@ def grid(
         gaps: what was asked for and is missing, with the reasons.
         order: methods in the order of the rows; others follow by name. Families keep the paper's order.
         tasks: tasks in the order of the columns; others follow by name.
+        layout: what is special about the table.
     """
     check(records)
-    items: list[Record | Gap] = [*records, *gaps]
-    lines = _lines(items, order)
+    earlier = set(layout.before.values())
+    items: list[Record | Gap] = [item for item in (*records, *gaps) if item.method not in earlier]
+    lines = _lines(items, order, layout.labels)
     budgets = _budgets(items, lines)
-    groups = tuple(Group(task, budgets) for task in _ordered({item.task for item in items}, tasks))
+    groups = tuple(Group(task, _columns(budgets, layout)) for task in _ordered({item.task for item in items}, tasks))
     seeds = sorted({item.seed for item in items})
     cells = {
         place: one_a_seed(record for record in records if _at(record, place, lines))
@@ -51,25 +69,55 @@ def grid(
     }
     missing = {place: [gap for gap in gaps if _at(gap, place, lines)] for place in cells}
     said = remarks.collect(cells, missing, seeds)
+    starts: dict[Place, list[Record]] = {}
+    for place in cells:
+        if place[0] not in layout.before:
+            continue
+        start = (layout.before[place[0]], *place[1:])
+        starts[place] = one_a_seed(record for record in records if _at(record, start, lines))
+        for sentence in remarks.absence(starts[place], [gap for gap in gaps if _at(gap, start, lines)], seeds):
+            said.setdefault(f"before the last step: {sentence}", set()).add(place)
     marked = distribute(said, set(cells), {place for place, found in cells.items() if found})
     entries = _bold({place: _entry(found, marked.places.get(place, "")) for place, found in cells.items()}, lines)
+    for place, found in starts.items():
+        entries[place] = dataclasses.replace(entries[place], before=_entry(found, ""))
+    ranks = {place[:2]: _rank(cells, place[:2], layout.rank[0]) for place in cells} if layout.rank else {}
     return Table(
         title=title,
         caption=remarks.caption(records, seeds),
         groups=tuple(dataclasses.replace(group, marks=marked.tasks.get(group.task, "")) for group in groups),
-        blocks=_blocks(lines, entries, marked.methods),
+        blocks=_blocks(lines, entries, ranks, marked.methods),
         footnotes=marked.footnotes,
+        legend=remarks.BEST if records else "",
     )
 
 
-def _lines(items: Sequence[Record | Gap], order: Sequence[str]) -> dict[str, Line]:
+def _columns(budgets: Sequence[float], layout: Layout) -> tuple[Column, ...]:
+    """The columns of a task: the rank where the table shows it, then the budgets."""
+    ranks = [Column(layout.rank[1], quantity=layout.rank[0])] if layout.rank else []
+    return (*ranks, *(Column(percent(budget), budget) for budget in budgets))
+
+
+def _rank(cells: Mapping[Place, Sequence[Record]], row: tuple[str, str], name: str) -> Entry:
+    """The average rank of one method on one task, which is the same at every budget: of the first that has it."""
+    for place, found in cells.items():
+        values = [record.ranks[name] for record in found if name in record.ranks]  # (seeds,)
+        if place[:2] == row and values:
+            return Entry(mean(values), spread(values), len(values), digits=0)
+    return Entry(digits=0)
+
+
+def _lines(
+    items: Sequence[Record | Gap], order: Sequence[str], given: Mapping[str, str] | None = None
+) -> dict[str, Line]:
     """The rows by method, in the order they are printed."""
     found = {item.method: item for item in items}
-    labels = [item.label for item in found.values()]
+    printed = {method: (given or {}).get(method, item.label) for method, item in found.items()}
+    labels = list(printed.values())
     lines = {}
     for family in (*(one for one in Family if one is not Family.REFERENCE), Family.REFERENCE):
         for method in _ordered({name for name, item in found.items() if Family(item.family) is family}, order):
-            label = found[method].label
+            label = printed[method]
             lines[method] = Line(method, label if labels.count(label) == 1 else f"{label} [{method}]", family)
     return lines
 
@@ -98,7 +146,8 @@ def _at(item: Record | Gap, place: Place, lines: Mapping[str, Line]) -> bool:
     """Whether a measurement belongs to a place; one of the reference does at any budget."""
     method, task, budget = place
     here = item.method == method and item.task == task
-    return here and (item.budget == budget or lines[method].family is Family.REFERENCE)
+    spans = method in lines and lines[method].family is Family.REFERENCE
+    return here and (item.budget == budget or spans)
 
 
 def _entry(found: Sequence[Record], marks: str) -> Entry:
@@ -125,15 +174,24 @@ def _bold(entries: Mapping[Place, Entry], lines: Mapping[str, Line]) -> dict[Pla
     return marked
 
 
-def _blocks(lines: Mapping[str, Line], entries: Mapping[Place, Entry], marks: Mapping[str, str]) -> tuple[Block, ...]:
+def _blocks(
+    lines: Mapping[str, Line],
+    entries: Mapping[Place, Entry],
+    ranks: Mapping[tuple[str, str], Entry],
+    marks: Mapping[str, str],
+) -> tuple[Block, ...]:
     blocks: dict[Family, list[Row]] = {}
     for line in lines.values():
-        row = Row(
-            method=line.method,
-            label=line.label,
-            entries=tuple(entry for place, entry in entries.items() if place[0] == line.method),
-            spans=line.family is Family.REFERENCE,
-            marks=marks.get(line.method, ""),
-        )
+        spans = line.family is Family.REFERENCE
+        placed: list[Entry] = []
+        seen: set[str] = set()
+        for (method, task, _), entry in entries.items():
+            if method != line.method:
+                continue
+            if ranks and not spans and task not in seen:
+                placed.append(ranks[method, task])
+            seen.add(task)
+            placed.append(entry)
+        row = Row(line.method, line.label, tuple(placed), spans, marks.get(line.method, ""))
         blocks.setdefault(line.family, []).append(row)
     return tuple(Block(family.value, tuple(rows)) for family, rows in blocks.items())

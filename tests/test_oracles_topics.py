@@ -1,0 +1,22 @@
+"""Every topic of recorded numbers has its tests, or is one visible skip with the reason."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
+TESTS = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_oracles*.py"))
+NO_METHOD = {  # topic -> the method that is not there yet
+    "cofi": "CoFi",
+    "cofi_model": "CoFi",
+    "flop": "FLOP",
+    "nn_pruning_hybrid": "hybrid block pruning",
+}
+
+
+@pytest.mark.parametrize("topic", sorted(path.stem for path in FOLDER.glob("*.json")))
+def test_oracle_topic_is_checked(topic: str) -> None:
+    if topic in NO_METHOD:
+        pytest.skip(f"{topic}: {NO_METHOD[topic]} is not implemented yet")
+    assert f'cases("{topic}")' in TESTS, f"{topic}: recorded numbers that no test reads"
