@@ -79,6 +79,10 @@ class MetaDistil(Compressor):
         shallow = students.refusal(setting, least=2 if self.features else 1)
         return super().refused(setting) or shallow
 
+    def title(self) -> str:
+        """What a step costs stands beside the name: passes of the student and of the teacher."""
+        return f"{self.label} (3+2 passes)"
+
     def _states(self, setting: Setting) -> tuple[tuple[int, int], ...]:
         """Every state between two layers of the student, with the teacher's state at that depth."""
         count, whole = students.layers_for(setting), students.depth(setting)

@@ -240,6 +240,6 @@ def test_every_row_is_trained_on_or_held_out(count: int, share: float, seed: int
 
 
 def test_a_share_that_holds_nothing_out_is_refused() -> None:
-    with pytest.raises(ValueError, match="leaves rows on both sides, got 0.001 of 64 rows, 0 held out"):
+    with pytest.raises(ValueError, match=r"leaves rows on both sides, got 0\.001 of 64 rows, 0 held out"):
         hold_out(rows(), 0.001, seed=1)
     assert len(taken(rows(), np.arange(3))) == 3
