@@ -322,6 +322,20 @@ def why(
         _facts(found, json)
 
 
+@app.command()
+def claims(runs: Runs = RUNS, json: AsJson = False) -> None:
+    """Judge the paper's claims and its published cells by the records: replicated, inconclusive or contradicted."""
+    with _told():
+        from reports import claims as judgements
+        from reports import output, selection
+
+        found = judgements.of_records(selection.read(runs), runs)
+        if json:
+            _print_json(judgements.as_data(*found))
+        else:
+            output.show(*judgements.words(*found))
+
+
 @app.command("lint-paper")
 def lint_paper(
     files: Annotated[
@@ -339,6 +353,29 @@ def lint_paper(
             _print_json(checks.as_data(found))
         else:
             output.show(*checks.words(found))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the records.")],
+    second: Annotated[str, typer.Argument(metavar="METHOD", help="Another.")],
+    runs: Runs = RUNS,
+    task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Only this share of weights: 0.5.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Compare two methods in full: differences, tests, effect, power, single examples, cost."""
+    with _told():
+        from reports import comparison, comparison_words, output, selection
+
+        records = selection.choose(selection.read(runs), backbone, protocol)
+        found = comparison.compare(records, runs, first, second, task, budget)
+        if json:
+            _print_json(comparison_words.as_data(found))
+        else:
+            output.show(*comparison_words.words(found))
 
 
 @app.command()

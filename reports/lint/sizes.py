@@ -32,7 +32,7 @@ class Encoder:
         return length * self.weights(k) + attention + norms + self.d**2
 
 
-ENCODERS = {"bert-base": Encoder(12, 768, 3072), "minilm-12-384": Encoder(12, 384, 1536)}
+ENCODERS = {"bert-base": Encoder(12, 768, 3072), "minilm-12": Encoder(12, 384, 1536)}
 LENGTHS = {"glue": 128, "squad": 384}  # longest input of the task, which is what is counted
 LONGEST = 512
 SHARE, MACS = "share of encoder weights", "MACs"
