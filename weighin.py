@@ -168,6 +168,7 @@ def demo(
         _say(DEMO_WORLD)
         from reports import asked, output
         from reports.figures import trade_off
+        from reports.tables.table import Table
 
         experiment = asked.Asked(
             "table2",
@@ -178,6 +179,7 @@ def demo(
             protocol=DEMO_PROTOCOL,
         ).experiment()
         results, drawn = experiment.measure(store, out / "runs", jobs)
+        assert isinstance(drawn, Table)  # noqa: S101  # 'table2' is one
         written = [output.write(out / f"table2.{form}", output.formatted(drawn, form)) for form in ("md", "csv")]
         if results.records:
             written.append(trade_off.draw(results.records, out / "trade-off.png", experiment.options.methods))
@@ -227,10 +229,9 @@ def report(
         if check:
             raise faults.UsageError("--check is for 'weighin report all'; leave it out")
         blueprint = blueprints.get(table)
-        if isinstance(blueprint, figures.Blueprint):
-            files = output.picture_files(table, form, out, runs)
-        else:
-            form = output.check_format(form)
+        drawable = isinstance(blueprint, figures.Blueprint)
+        files = output.picture_files(table, form, out, runs) if drawable else ()
+        printed = "" if drawable else output.check_format(form)
         drawn = selection.drawn(
             blueprint,
             runs,
@@ -244,7 +245,7 @@ def report(
         if isinstance(drawn, Picture):
             _print_picture(drawn, files, {"written": files} if json else None)
         else:
-            _print_table(drawn, form, out, json)
+            _print_table(drawn, printed, out, json)
 
 
 @app.command()
@@ -509,7 +510,7 @@ def _report_all(
         raise typer.Exit(1)
 
 
-def _print_table(drawn: "Table", form: str | None, out: Path | None, json: bool) -> None:
+def _print_table(drawn: "Table", form: str, out: Path | None, json: bool) -> None:
     from reports import output
 
     if out is not None:

@@ -23,6 +23,7 @@ from methods.stages.stage import Rows, Stage
 from methods.training import loop
 from methods.training.batches import Encoded, in_order, shuffled
 from methods.training.checkpoint import FILE
+from methods.training.features import Featured
 from methods.training.hooks import Hook
 from methods.training.mixed_rank import MixedRank
 from methods.training.objectives import Distilled, Objective, Supervised, TwoPass
@@ -97,13 +98,15 @@ def distilled(data: Encoded) -> Distilled:
 def setup(name: str, data: Encoded) -> tuple[nn.Module, Objective, tuple[Hook, ...]]:
     if name == "plain":
         return dense(), Supervised("classification"), ()
+    if name == "featured":
+        return dense(), Featured(distilled(data), models.pretrained(bert_folder(), outputs=2, seed=5), 1.0), ()
     if name == "pruning":
         return dense(), distilled(data), (Pruning(Score("first", window=2), Schedule(0.3, 0.1, 0.3, 2)),)
     return mixed(), TwoPass(distilled(data), 1.0), (MixedRank(0.7, 2, seed=5),)
 
 
 RECIPE = Recipe(epochs=3, learning_rate=5e-4, batch_size=16)
-KINDS = ("plain", "pruning", "mixed")
+KINDS = ("plain", "featured", "pruning", "mixed")
 
 
 def trained(kind: str, bench: Bench, recipe: Recipe = RECIPE) -> dict[str, Tensor]:
