@@ -134,17 +134,20 @@ def words(summary: Summary) -> Iterator[str]:
 
 def _drawn(name: str, scene: Scene, evidence: Evidence, paper: bool | None) -> Table | Picture | None:
     blueprint = figures.get(name) if name in figures.available() else tables.get(name)
+    usual = blueprint.defaults
+    least = min(2, len(usual.methods or ("any",)))  # one row of several says nothing
     records = selection.usual(blueprint, scene.records)
     if isinstance(blueprint, tables.Blueprint):
-        return selection.table_of(blueprint, records, evidence, paper=paper) if _compressed(records) else None
-    wanted = Wanted.of(blueprint.defaults, records, runs=evidence.runs, source=evidence.source)
-    picture = blueprint.draw(wanted) if _compressed(wanted.records) else None
+        enough = _compressed(records) >= least
+        return selection.table_of(blueprint, records, evidence, paper=paper) if enough else None
+    wanted = Wanted.of(usual, records, runs=evidence.runs, source=evidence.source)
+    picture = blueprint.draw(wanted) if _compressed(wanted.records) >= least else None
     return picture if picture and picture.rows else None
 
 
-def _compressed(records: Sequence[Record]) -> bool:
-    """Whether there is more than the dense reference."""
-    return any(Family(record.family) is not Family.REFERENCE for record in records)
+def _compressed(records: Sequence[Record]) -> int:
+    """How many methods there are beside the dense reference."""
+    return len({record.method for record in records if Family(record.family) is not Family.REFERENCE})
 
 
 def _expected(outcome: Outcome, summary: Summary) -> tuple[Path, ...]:
