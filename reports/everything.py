@@ -72,17 +72,20 @@ def scenes(records: Sequence[Record], backbone: str | None = None, protocol: str
     return [Scene(*names, tuple(found[names])) for names in sorted(found)]
 
 
-def outcomes(runs: Path, found: Sequence[Scene], paper: bool | None = None) -> Iterator[Outcome]:
+def outcomes(
+    runs: Path, found: Sequence[Scene], paper: bool | None = None, names: Sequence[str] = ()
+) -> Iterator[Outcome]:
     """Every table and figure of every scene, one after the other.
 
     Args:
         runs: the folder of the records.
         found: from `scenes`.
         paper: as for `reports.tables.finish.finished`.
+        names: tables and figures; none for all.
     """
     evidence = Evidence(runs)
     for scene in found:
-        for name in (*tables.available(), *figures.available()):
+        for name in names or (*tables.available(), *figures.available()):
             try:
                 drawn = _drawn(name, scene, evidence, paper)
             except MixedRecordsError as fault:

@@ -18,7 +18,7 @@ from sample_records import FAMILIES, sample, samples, with_predictions
 
 import weighin
 from benchmarks.records import Record
-from reports import everything, figures, selection
+from reports import everything, figures, selection, tables
 from reports.evidence import Evidence
 from reports.figures import figure_critical_difference, figure_pareto
 from reports.figures.picture import Picture, Wanted
@@ -217,4 +217,4 @@ def _read(runs: Path) -> list[Record]:
 
 
 def _tables(runs: Path, found: list[everything.Scene]) -> Iterator[everything.Outcome]:
-    return (one for one in everything.outcomes(runs, found) if one.name.startswith("table"))
+    return everything.outcomes(runs, found, names=tables.available())
