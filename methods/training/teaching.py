@@ -24,6 +24,8 @@ from methods.ops.teachable import Soft, patience, soft_loss
 from methods.training.batches import Batch, Encoded
 from methods.training.checkpoint import below, load_optimizer, optimizer_tensors
 from methods.training.hooks import Hook
+from methods.training.internals import wide
+from methods.training.objectives import inputs_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +84,10 @@ class Answers:
 
 def answers(model: nn.Module, batch: Batch, states: tuple[int, ...], parameters: Parameters | None = None) -> Answers:
     """The model's answer, computed with other parameters if they are given; at least float32."""
-    inputs = {**batch.inputs, "output_hidden_states": bool(states)}
+    inputs = {**inputs_of(model, batch), "output_hidden_states": bool(states)}
     output = functional_call(model, dict(parameters), kwargs=inputs) if parameters else model(**inputs)
     first = [output.hidden_states[state][:, 0] for state in states]
-    return Answers(_wide(output.logits), _wide(torch.stack(first, dim=1)) if first else output.logits.new_zeros(0))
+    return Answers(wide(output.logits), wide(torch.stack(first, dim=1)) if first else output.logits.new_zeros(0))
 
 
 def teach(
@@ -231,7 +233,3 @@ def _states(loss: Teachable) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The teacher's and the student's states that are compared."""
     pairs = loss.states if loss.features else ()
     return tuple(theirs for theirs, _ in pairs), tuple(ours for _, ours in pairs)
-
-
-def _wide(values: Tensor) -> Tensor:
-    return values if values.dtype in (torch.float32, torch.float64) else values.float()
