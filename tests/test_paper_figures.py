@@ -62,7 +62,7 @@ def call(*words: str | Path) -> Result:
 
 
 def test_the_registry_has_the_papers_figures() -> None:
-    assert figures.available() == ("figure2", "figure3", "figure4")
+    assert figures.available()[:3] == ("figure2", "figure3", "figure4")
 
 
 @pytest.mark.parametrize("name", figures.available())

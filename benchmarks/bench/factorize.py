@@ -108,7 +108,8 @@ def _encoder(layers: int, hidden: int, zero_rows: float, seed: int) -> list[Tens
 
 
 def _usual_values(weight: Tensor) -> Tensor:
-    return torch.linalg.svd(weight, full_matrices=False)[1].double()
+    values: Tensor = torch.linalg.svd(weight, full_matrices=False)[1]
+    return values.double()
 
 
 def _worst_difference(weights: list[Tensor], found: list[Tensor], rank: int) -> float:

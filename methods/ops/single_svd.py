@@ -76,7 +76,8 @@ def lower_gram(rows: Tensor, panel: int = 256) -> Tensor:
 def orthonormalised(rows: Tensor) -> Tensor:
     """Return nearly orthonormal rows made orthonormal: one step of the polar iteration, then unit norms."""
     better = 1.5 * rows - 0.5 * (rows @ rows.T) @ rows
-    return (better / torch.linalg.vector_norm(better, dim=1, keepdim=True, dtype=torch.float64)).to(rows.dtype)
+    norms: Tensor = torch.linalg.vector_norm(better, dim=1, keepdim=True, dtype=torch.float64)
+    return (better / norms).to(rows.dtype)
 
 
 def _gap_below(squares: Tensor, rank: int) -> Tensor:
@@ -92,4 +93,5 @@ def _resolved(square: Tensor, gap: Tensor, largest: Tensor) -> bool:
 def _ritz(image: Tensor) -> Tensor:
     """Return the singular values of `[k, most]`: right even where neighbours have mixed with each other."""
     wide = image.double()
-    return torch.linalg.eigvalsh(lower_gram(wide)).flip(0).clamp_min(0).sqrt()
+    squares: Tensor = torch.linalg.eigvalsh(lower_gram(wide))  # ascending
+    return squares.flip(0).clamp_min(0).sqrt()
