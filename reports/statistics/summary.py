@@ -1,4 +1,4 @@
-"""Pure functions on arrays of measurements; each states the shape it takes."""
+"""One number for several seeds."""
 
 from collections.abc import Sequence
 
