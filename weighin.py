@@ -74,6 +74,12 @@ Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stag
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
 Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
+Paper = Annotated[
+    bool | None,
+    typer.Option(
+        "--paper/--no-paper", help="The paper's numbers beside ours; unless said, where it has any of the cells."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.", rich_help_panel=HOW)]
 
 STORE, RUNS = Path("results/store"), Path("results/runs")
@@ -188,7 +194,9 @@ def report(
     table: TableName,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help="Table: text, md, csv. Figure: all, png, svg, pdf."),
+        typer.Option(
+            "--format", metavar="FORMAT", help="Table: text, md, csv, latex, html. Figure: all or png, svg, pdf."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -200,6 +208,7 @@ def report(
     tasks: Annotated[str | None, typer.Option(help="Only these tasks.")] = None,
     methods: Annotated[str | None, typer.Option(help="Only these methods.")] = None,
     budgets: Annotated[str | None, typer.Option(help="Only these shares of kept weights.")] = None,
+    paper: Paper = None,
     json: AsJson = False,
 ) -> None:
     """Print a table, or draw a figure, from the records there are."""
@@ -213,7 +222,14 @@ def report(
         else:
             form = output.check_format(form)
         drawn = selection.drawn(
-            blueprint, runs, backbone=backbone, protocol=protocol, tasks=tasks, methods=methods, budgets=budgets
+            blueprint,
+            runs,
+            backbone=backbone,
+            protocol=protocol,
+            tasks=tasks,
+            methods=methods,
+            budgets=budgets,
+            paper=paper,
         )
         if isinstance(drawn, Picture):
             _print_picture(drawn, files, {"written": files} if json else None)

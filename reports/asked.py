@@ -10,8 +10,10 @@ from benchmarks.cells import Cell
 from benchmarks.experiment import Options, Results
 from methods.stages.stage import Stage
 from reports import blueprints, figures, plugins, tables, typed
+from reports.evidence import Evidence
 from reports.faults import UsageError
 from reports.figures.picture import Picture, Wanted
+from reports.tables.finish import finished
 from reports.tables.gaps import gaps
 from reports.tables.table import Table, percent
 from reports.terminal import Watch
@@ -102,9 +104,12 @@ class Experiment:
         return {key: _common(cells) for key, cells in served.items()}
 
     def measure(
-        self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False
+        self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False, paper: bool | None = None
     ) -> tuple[Results, Table | Picture]:
-        """Compute what is missing, with bars on a terminal, and draw the table or figure."""
+        """Compute what is missing, with bars on a terminal, and draw the table or figure.
+
+        `paper`: whether a table has the paper's numbers beside ours; None: where it has any of the cells.
+        """
         with Watch({key: stage.effort for key, stage in self.stages().items()}) as events:
             results = experiment.execute(
                 self.cells,
@@ -119,7 +124,9 @@ class Experiment:
         missing = gaps(self.cells, results.refused, results.failed)
         asked = self.options
         if isinstance(self.blueprint, tables.Blueprint):
-            return results, self.blueprint.draw(results.records, missing, asked.methods, asked.tasks)
+            return results, finished(
+                self.blueprint, results.records, Evidence(runs), missing, asked.methods, asked.tasks, paper
+            )
         shown = Wanted.of(
             self.blueprint.defaults,
             results.records,

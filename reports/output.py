@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from reports import render_csv, render_markdown, render_text
+from reports import render_csv, render_html, render_latex, render_markdown, render_text
 from reports.faults import UsageError
 from reports.figures.canvas import FORMS, save
 from reports.figures.picture import Picture
 from reports.tables.table import Table
 
 PLAIN_WIDTH = 80  # characters a line where there is no terminal to ask
-FORMATS = ("md", "csv", "text")
+FORMATS = ("md", "csv", "text", "latex", "html")
 PICTURES = (*FORMS, "all")
 
 
@@ -39,10 +39,14 @@ def show_table(table: Table) -> None:
 
 def formatted(table: Table, form: str) -> str:
     """The table as text in one of `FORMATS`, ending with a newline."""
-    if form == "md":
-        return render_markdown.render(table)
-    if form == "csv":
-        return render_csv.render(table)
+    renderers = {
+        "md": render_markdown.render,
+        "csv": render_csv.render,
+        "latex": render_latex.render,
+        "html": render_html.render,
+    }
+    if form in renderers:
+        return renderers[form](table)
     lines = render_text.render(table, PLAIN_WIDTH, stars=True)
     return "\n".join(line.plain for line in lines) + "\n"
 

@@ -3,9 +3,25 @@
 import csv
 import io
 
-from reports.tables.table import Table
+from reports.tables.table import Beside, Table
 
-COLUMNS = ("family", "method", "label", "task", "quantity", "budget", "mean", "sd", "n", "best", "before", "notes")
+COLUMNS = (
+    "family",
+    "method",
+    "label",
+    "task",
+    "quantity",
+    "budget",
+    "mean",
+    "sd",
+    "n",
+    "best",
+    "p",
+    "before",
+    "published",
+    "difference",
+    "notes",
+)
 
 
 def render(table: Table) -> str:
@@ -14,14 +30,16 @@ def render(table: Table) -> str:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(COLUMNS)
     for block, row, group, column, entry in table.placed():
-        signs = row.marks + group.marks + entry.marks
+        beside = entry.published or Beside("")
+        signs = row.marks + group.marks + entry.marks + beside.marks
         notes = " | ".join(sentence for mark, sentence in table.footnotes if mark and mark in signs)
         before = entry.before.mean if entry.before else None
-        budget, center, spread, start = (
-            "" if value is None else repr(value) for value in (column.budget, entry.mean, entry.sd, before)
+        budget, center, spread, p, start, apart = (
+            "" if value is None else repr(value)
+            for value in (column.budget, entry.mean, entry.sd, entry.p, before, beside.difference)
         )
         writer.writerow(
             (block.title, row.method, row.label, group.task, column.quantity, budget, center, spread, entry.n,
-             int(entry.best), start, notes)
+             int(entry.best), p, start, beside.printed, apart, notes)
         )  # fmt: skip
     return target.getvalue()

@@ -1,6 +1,6 @@
 """A table in GitHub's Markdown: one pipe table, the caption and the footnotes below."""
 
-from reports.tables.table import Entry, Row, Table, number
+from reports.tables.table import Entry, Table, number, published
 
 
 def render(table: Table) -> str:
@@ -13,25 +13,25 @@ def render(table: Table) -> str:
     lines = [f"**{_escaped(table.title)}**", "", _line(["method", *heads]), _line(["---", *["---:"] * len(heads)])]
     for block in table.blocks:
         lines.append(_line([f"*{_escaped(block.title)}*", *[""] * len(heads)]))
-        lines += [_line([_escaped(row.label) + row.marks, *_cells(row, table)]) for row in block.rows]
-    lines += ["", _escaped(table.caption)]
+        for row in block.rows:
+            lines.append(_line([_escaped(row.label) + row.marks, *map(_cell, table.spread(row))]))
+            if row.published:
+                lines.append(_line(["paper (ours - paper)", *map(_beside, table.spread(row))]))
+    lines += ["", _escaped(table.words)]
     lines += [f"\n{mark + ' ' if mark else ''}{_escaped(sentence)}" for mark, sentence in table.footnotes]
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: Row, table: Table) -> list[str]:
-    if not row.spans:
-        return [_cell(entry) for entry in row.entries]
-    spread: list[str] = []
-    for entry, group in zip(row.entries, table.groups, strict=True):
-        around = len(group.columns) // 2
-        spread += [""] * around + [_cell(entry)] + [""] * (len(group.columns) - around - 1)
-    return spread
-
-
-def _cell(entry: Entry) -> str:
+def _cell(entry: Entry | None) -> str:
+    if entry is None:
+        return ""
     text = number(entry)
-    return (f"**{text}**" if entry.best else text) + entry.marks
+    return (f"**{text}**" if entry.best else text) + entry.signs
+
+
+def _beside(entry: Entry | None) -> str:
+    marks = entry.published.marks if entry and entry.published else ""
+    return _escaped(published(entry)) + marks
 
 
 def _line(cells: list[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from reports.tables.table import Entry, Group, Row, Table, number
+from reports.tables.table import Entry, Group, Row, Table, difference, number
 
 LABEL = 19  # labels up to this length stand beside their numbers, longer ones above them
 
@@ -21,7 +21,7 @@ def render(table: Table, width: int, *, stars: bool) -> list[Text]:
     lines = [*_wrapped(table.title, width, style="bold"), Text()]
     for places in _pages(table, width):
         lines += [*_sheet(table, places, width, stars=stars), Text()]
-    lines += _wrapped(table.caption, width)
+    lines += _wrapped(table.words, width)
     for mark, sentence in table.footnotes:
         lines += _wrapped(f"{mark or '-'} {sentence}", width, indent="  ")
     return lines
@@ -48,8 +48,9 @@ def _pages(table: Table, width: int) -> Iterator[tuple[int, ...]]:
 
 
 def _label_width(table: Table) -> int:
-    labels = [len(_label(row)) for block in table.blocks for row in block.rows]
-    return max((length for length in labels if length <= LABEL), default=4)
+    rows = [row for block in table.blocks for row in block.rows]
+    least = len(" · ours - paper") if any(row.published for row in rows) else 4
+    return max((length for length in (least, *(len(_label(row)) for row in rows)) if length <= LABEL), default=4)
 
 
 def _label(row: Row) -> str:
@@ -63,10 +64,21 @@ def _widths(table: Table, place: int) -> list[tuple[int, int]]:
     for column in range(len(group.columns)):
         cells = [_cell(row, table, place, column) for block in table.blocks for row in block.rows]
         entries = [cell for cell in cells if cell is not None]
-        after = max((len(entry.marks) + entry.best for entry in entries), default=0)
+        after = max((_after(entry) for entry in entries), default=0)
         heads = (len(head) - after for head in (_head(group, column), group.columns[column].head))
-        columns.append((max(*heads, *(len(number(entry)) for entry in entries)), after))
+        numbers = (len(text) for entry in entries for text in (number(entry), _printed(entry), difference(entry)))
+        columns.append((max(*heads, *numbers), after))
     return columns
+
+
+def _after(entry: Entry) -> int:
+    """How many signs follow the number, or the published one below it."""
+    beside = entry.published.marks if entry.published else ""
+    return max(len(entry.signs) + entry.best, len(beside))
+
+
+def _printed(entry: Entry) -> str:
+    return entry.published.printed if entry.published else ""
 
 
 def _head(group: Group, column: int) -> str:
@@ -106,6 +118,8 @@ def _sheet(table: Table, places: Sequence[int], width: int, *, stars: bool) -> I
                 line.append_text(_text(_cell(row, table, place, column), digits, marks, stars=stars))
             line.rstrip()
             yield line
+            if row.published:
+                yield from _beside(row, table, columns, label)
 
 
 def _text(entry: Entry | None, digits: int, marks: int, *, stars: bool) -> Text:
@@ -114,5 +128,19 @@ def _text(entry: Entry | None, digits: int, marks: int, *, stars: bool) -> Text:
         return Text(" " * (1 + digits + marks))
     figure = number(entry)
     text = Text(" " * (1 + digits - len(figure))).append(figure, style="bold" if entry.best else "")
-    after = ("*" if entry.best and stars else "") + entry.marks
+    after = ("*" if entry.best and stars else "") + entry.signs
     return text.append(after.ljust(marks))
+
+
+def _beside(row: Row, table: Table, columns: Sequence[tuple[int, int, int, int]], label: int) -> Iterator[Text]:
+    """The published numbers below ours, and ours minus them."""
+    lines = [" · paper".ljust(label), " · ours - paper".ljust(label)]
+    empty = True
+    for place, column, digits, marks in columns:
+        entry = _cell(row, table, place, column) or Entry()
+        after = (entry.published.marks if entry.published else "").ljust(marks)
+        empty &= entry.published is None
+        lines[0] += " " + _printed(entry).rjust(digits) + after
+        lines[1] += " " + difference(entry).rjust(digits) + " " * marks
+    if not empty:  # of this page
+        yield from (Text(line.rstrip(), style="dim") for line in lines if line[label:].strip())

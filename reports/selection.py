@@ -7,9 +7,11 @@ from pathlib import Path
 from benchmarks.records import Record, read_all
 from methods.contract import Family
 from reports import figures, tables
+from reports.evidence import Evidence
 from reports.faults import UsageError, usage
 from reports.figures.picture import Picture, Wanted
 from reports.tables.consistency import MixedRecordsError
+from reports.tables.finish import finished
 from reports.tables.table import Table, percent
 from reports.typed import listed, numbers
 
@@ -82,8 +84,11 @@ def drawn(
     tasks: str | None,
     methods: str | None,
     budgets: str | None,
+    paper: bool | None = None,
 ) -> Table | Picture:
     """The table or figure of the records in a folder; lists as they were typed, in the order to print them.
+
+    `paper`: whether a table has the paper's numbers beside ours; None: where it has any of the cells.
 
     Raises:
         UsageError: nothing to draw, or what may not stand in one table.
@@ -94,24 +99,60 @@ def drawn(
     kept = () if budgets is None else numbers("--budgets", budgets, float, "0.5,0.25", wrong)
     if wrong:
         raise UsageError("\n".join(wrong))
-    usual = blueprint.defaults
     every = read(folder)
-    found = every if rows is not None else [record for record in every if usual.shows(record.method)]
+    found = every if rows is not None else usual(blueprint, every, columns)
+    evidence = Evidence(folder)
+    if not found and isinstance(blueprint, tables.Blueprint):
+        return finished(blueprint, (), evidence, paper=paper)
     if not found:
         raise UsageError(
-            f"{blueprint.name} is of {', '.join(usual.methods or ('methods without knobs',))}, got no record of them "
-            f"in {folder}; run it first: weighin run {blueprint.name}"
+            f"{blueprint.name} is of {', '.join(blueprint.defaults.methods or ('methods without knobs',))}, got no "
+            f"record of them in {folder}; run it first: weighin run {blueprint.name}"
         )
     measured = None if rows is None else (*rows, *_reference(blueprint, found, rows))
     records = choose(found, backbone, protocol, columns, measured, kept or None)
     with usage(MixedRecordsError):
         if isinstance(blueprint, tables.Blueprint):
-            shown, hidden = _usual(records, usual.budgets) if not kept else (records, "")
-            table: Table = blueprint.draw(shown, (), rows or (), columns or ())
-            return dataclasses.replace(table, footnotes=(*table.footnotes, ("", hidden))) if hidden else table
+            return table_of(blueprint, records, evidence, rows or (), columns or (), kept, paper)
         return blueprint.draw(
-            Wanted.of(blueprint.defaults, records, tasks=columns or (), methods=rows or (), budgets=kept, runs=folder)
+            Wanted.of(
+                blueprint.defaults,
+                records,
+                tasks=columns or (),
+                methods=rows or (),
+                budgets=kept,
+                runs=folder,
+                source=evidence.source,
+            )
         )
+
+
+def usual(
+    blueprint: tables.Blueprint | figures.Blueprint, records: Sequence[Record], tasks: Sequence[str] | None = None
+) -> list[Record]:
+    """The records that belong into a table or figure when no methods, or also no tasks, are named."""
+    mine = blueprint.defaults
+    own = mine.own_tasks and tasks is None
+    return [r for r in records if mine.shows(r.method) and (not own or r.task in mine.tasks)]
+
+
+def table_of(
+    blueprint: tables.Blueprint,
+    records: Sequence[Record],
+    evidence: Evidence,
+    methods: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    budgets: Sequence[float] = (),
+    paper: bool | None = None,
+) -> Table:
+    """The finished table of records of one backbone and protocol.
+
+    Raises:
+        MixedRecordsError: what may not stand in one table.
+    """
+    shown, hidden = (records, "") if budgets else _usual(records, blueprint.defaults.budgets)
+    table = finished(blueprint, shown, evidence, order=methods, tasks=tasks, paper=paper)
+    return dataclasses.replace(table, footnotes=(*table.footnotes, ("", hidden))) if hidden else table
 
 
 def _usual(records: Sequence[Record], budgets: Sequence[float]) -> tuple[list[Record], str]:

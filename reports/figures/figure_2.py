@@ -104,7 +104,7 @@ def _caption(wanted: Wanted) -> str:
     measured = f" Measured on {', '.join(splits)}." if splits else ""
     return (
         "Figure 2. Task metric (top) and average rank of the encoder matrices (bottom) by the share of the encoder's "
-        f"matrix weights that is kept. {scene(wanted.records)}{measured} Points: mean over "
+        f"matrix weights that is kept. {scene(wanted)}{measured} Points: mean over "
         f"{count(len(one) for one in found)}; whiskers: ± sample standard deviation (n-1). Dashed: the dense "
         f"fine-tuned model. Rank: singular values above {TOLERANCE}, mean over {over} encoder matrices; of a "
         "factorized matrix: of the product of its factors. Lines are moved sideways a little, so that whiskers stay "

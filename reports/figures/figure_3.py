@@ -86,7 +86,7 @@ def _caption(wanted: Wanted, shown: dict[Place, list[Record]], rows: list[dict[s
     )
     seeds = " and ".join(str(seed) for seed in sorted({row["seed"] for row in rows})) or "none"
     words = (
-        f"Figure 3. Weights of {named} after pruning. {scene(wanted.records)} Dark: kept; white: pruned; light: in "
+        f"Figure 3. Weights of {named} after pruning. {scene(wanted)} Dark: kept; white: pruned; light: in "
         f"a row or column without any weight left. One model a panel (n = 1), seed {seeds}. The matrix is the first "
         "square one of the middle layer, whatever it shows; the paper does not say which one it shows."
     )

@@ -128,6 +128,6 @@ def _caption(wanted: Wanted, shown: dict[Place, list[Record]], width: int) -> st
     return (
         "Figure 4. Approximation of the encoder matrices of dense and pruned models by truncated SVD: "
         "(a) reconstruction error in the Frobenius norm (unit: that of the weights), (b) the first k singular "
-        f"values' share of their sum, in percent. {scene(wanted.records)} {scaled} Points: mean over the matrices, "
+        f"values' share of their sum, in percent. {scene(wanted)} {scaled} Points: mean over the matrices, "
         f"then over {count(map(len, shown.values()))}; whiskers: ± sample standard deviation over seeds (n-1)."
     )

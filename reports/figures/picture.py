@@ -1,13 +1,14 @@
 """What a figure is asked to show, and what it becomes: a drawing with its words and its numbers."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import methods
 from benchmarks.records import Record
 from methods.contract import Family
+from reports.evidence import Evidence
 from reports.tables.consistency import one_a_seed
 from reports.tables.table import Defaults, Gap, percent
 
@@ -36,6 +37,7 @@ class Wanted:
     budgets: tuple[float, ...]  # largest first
     gaps: Sequence[Gap] = ()
     runs: Path = Path("results/runs")  # where the records and their files are
+    source: str = ""  # what the figure is made of, in words
 
     @classmethod
     def of(
@@ -48,18 +50,23 @@ class Wanted:
         budgets: Sequence[float] = (),
         gaps: Sequence[Gap] = (),
         runs: Path = Path("results/runs"),
+        source: Callable[[Sequence[Record]], str] | None = None,
     ) -> "Wanted":
-        """What was asked for; where nothing was said, the figure's own cells.
+        """What was asked for; where nothing was said, the figure's own cells, and all methods where it names none.
 
         The figure's own tasks give way to those there are where none of its own was measured (the mini world).
         """
-        shown = tuple(name for name in methods or defaults.methods or () if not _is_dense(name))
+        everyone = sorted({record.method for record in records})
+        chosen = methods or (everyone if defaults.methods is None else defaults.methods)
+        shown = tuple(name for name in chosen if not _is_dense(name))
         kept = tuple(sorted(budgets or defaults.budgets, reverse=True))
         mine = [record for record in records if (record.method in shown and record.budget in kept) or _dense(record)]
         there = {item.task for item in (*mine, *gaps)}
         usual = defaults.tasks if not there or there & set(defaults.tasks) else tuple(sorted(there))
         named = tuple(tasks) or usual
-        return cls([record for record in mine if record.task in named], named, shown, kept, gaps, runs)
+        found = [record for record in mine if record.task in named]
+        of = Evidence(runs).source if source is None else source
+        return cls(found, named, shown, kept, gaps, runs, of(found))
 
     def found(self, place: Place) -> list[Record]:
         """The measurements of a cell, one a seed."""
@@ -121,11 +128,12 @@ class Picture:
         return {"name": self.name, "caption": self.caption, "footnotes": self.footnotes, "rows": self.rows}
 
 
-def scene(records: Sequence[Record]) -> str:
-    """Backbone and protocol in words."""
-    if not records:
+def scene(wanted: Wanted) -> str:
+    """Backbone, protocol and source in words."""
+    if not wanted.records:
         return "Nothing has been measured yet."
-    return f"Backbone {records[0].backbone}, protocol {records[0].protocol}."
+    first = wanted.records[0]
+    return f"Backbone {first.backbone}, protocol {first.protocol}.{' ' * bool(wanted.source)}{wanted.source}"
 
 
 def count(numbers: Iterable[int]) -> str:

@@ -4,8 +4,9 @@ import dataclasses
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from benchmarks.records import Record
 from reports.faults import UsageError
 from reports.tables.table import Defaults, Table
 
@@ -15,11 +16,18 @@ class Blueprint:
     """What a table file provides: the cells it needs by default, and how it is drawn from records.
 
     `draw(records, gaps=(), order=(), tasks=())` gives a `Table`; see `reports.tables.grid.grid`.
+    `taken(records)` are the records as the table shows them, see `reports.tables.table_8.taken`.
     """
 
     name: str
     defaults: Defaults
     draw: Callable[..., Table]
+    taken: Callable[[Sequence[Record]], Sequence[Record]] = list
+
+    @property
+    def number(self) -> str:
+        """The number of the paper's table."""
+        return self.name.removeprefix("table")
 
 
 def available() -> tuple[str, ...]:
@@ -39,4 +47,4 @@ def get(name: str) -> Blueprint:
         hint = f"; did you mean '{near[0]}'?" if near else ";"
         raise UsageError(f"no table is called '{name}'{hint} there are: {', '.join(available())}")
     module = importlib.import_module(f"reports.tables.{name.replace('table', 'table_')}")
-    return Blueprint(name, module.DEFAULTS, module.draw)
+    return Blueprint(name, module.DEFAULTS, module.draw, getattr(module, "taken", list))

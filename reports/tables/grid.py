@@ -88,6 +88,7 @@ def grid(
         groups=tuple(dataclasses.replace(group, marks=marked.tasks.get(group.task, "")) for group in groups),
         blocks=_blocks(lines, entries, ranks, marked.methods),
         footnotes=marked.footnotes,
+        legend=remarks.BEST if records else "",
     )
 
 

@@ -6,9 +6,10 @@ from benchmarks.records import Record
 from methods.contract import Family
 from reports.statistics import mean
 from reports.tables.footnotes import Place
-from reports.tables.table import Gap, percent
+from reports.tables.table import NO_RUN, Gap, percent
 
 SLACK = 1e-3  # a budget counts as met up to this excess of the kept share: ranks are whole numbers
+BEST = "Bold (*): best mean of the column among compressed models with the most seeds."
 CORRELATIONS = ("matthews", "pearson", "spearman")
 
 
@@ -26,8 +27,7 @@ def caption(records: Sequence[Record], seeds: Sequence[int]) -> str:
         f"Backbone {first.backbone}, protocol {first.protocol}, seeds {', '.join(map(str, seeds))}. "
         f"Columns: share of the encoder's matrix weights kept. Cells: mean ± sample standard deviation (n - 1) "
         f"over n = {len(seeds)} seeds, in percent; other n are marked. {by_task[:1].upper()}{by_task[1:]}; "
-        f"evaluated on: {_splits(records)}; checkpoint kept: {_selection(records)}. "
-        "Bold (*): best mean of the column among compressed models with the most seeds."
+        f"evaluated on: {_splits(records)}; checkpoint kept: {_selection(records)}."
     )
 
 
@@ -75,6 +75,8 @@ def absence(found: Sequence[Record], gaps: Sequence[Gap], seeds: Sequence[int]) 
         return
     reasons: dict[str, list[int]] = {}
     for gap in gaps:
+        if gap.reason == NO_RUN:  # said once of the whole table
+            return
         reasons.setdefault(f"{'refused' if gap.refused else 'failed'}: {gap.reason}", []).append(gap.seed)
     unknown = set(seeds) - {record.seed for record in found} - {gap.seed for gap in gaps}
     if unknown:
