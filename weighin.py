@@ -200,7 +200,9 @@ def report(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write here. Else tables are printed, figures go beside the records."),
+        typer.Option(
+            metavar="PATH", help="Write here. Else tables are printed, figures and the page go beside the records."
+        ),
     ] = None,
     runs: Runs = RUNS,
     backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
@@ -211,8 +213,19 @@ def report(
     paper: Paper = None,
     json: AsJson = False,
 ) -> None:
-    """Print a table, or draw a figure, from the records there are."""
+    """Print a table, or draw a figure, from the records there are; 'page' writes a folder with all of them."""
     with _told():
+        if table == "page":
+            from reports.page import site
+
+            unwanted = {"--format": form, "--backbone": backbone, "--protocol": protocol, "--tasks": tasks}
+            unwanted |= {"--methods": methods, "--budgets": budgets, "--paper": paper}
+            written = site.write(runs, out, unwanted)
+            if json:
+                _print_json({"written": written})
+            else:
+                _say(f"written: {written[0]}")
+            return
         from reports import blueprints, figures, output, selection
         from reports.figures.picture import Picture
 

@@ -69,7 +69,9 @@ class Cell:
         found = {}
         for name in names:
             values = [
-                100 * metrics[name] for record in self.seeds if name in (metrics := record.metrics[self.setting.split])
+                100 * metrics[name]
+                for record in self.seeds
+                if name in (metrics := record.metrics[self.setting.split])
             ]  # (seeds,)
             found[name] = Score(mean(values), spread(values), len(values))
         return found

@@ -86,10 +86,9 @@ def sentence(found: Iterable[Group]) -> str:
     decided = [one for one in rivalled if one.decided]
     untested = [one for one in rivalled if one.untested]
     words = (
-        f"Of {_many(len(rivalled), 'column')} (one task, budget, backbone and protocol) with at least two compressed "
-        f"methods, {len(decided)} {'has' if len(decided) == 1 else 'have'} a best method that is separable from every "
-        f"other at {ALPHA:g}; in {len(rivalled) - len(decided) - len(untested)} the highest mean cannot be told from "
-        "at least one other"
+        f"Of {_many(len(rivalled), 'column')} (a task, budget, backbone and protocol) with at least two compressed "
+        f"methods, the best is separable from every other at {ALPHA:g} in {len(decided)}; in "
+        f"{len(rivalled) - len(decided) - len(untested)} the highest mean cannot be told from at least one other"
     )
     return words + (f"; {len(untested)} could not be tested." if untested else ".")
 

@@ -15,7 +15,9 @@ class Names:
         found = tuple(settings)
         self._backbones = _ambiguous(found, lambda one: one.backbone, lambda one: one.backbone_fingerprint)
         self._protocols = _ambiguous(found, lambda one: one.protocol, _recipes)
-        self._tasks = _ambiguous(found, lambda one: one.task, lambda one: (one.task_fingerprint, one.split, one.metric))
+        self._tasks = _ambiguous(
+            found, lambda one: one.task, lambda one: (one.task_fingerprint, one.split, one.metric)
+        )
 
     def backbone(self, setting: Setting) -> str:
         """The backbone's name."""

@@ -12,6 +12,7 @@ from reports.answers import Answers
 from reports.page.cells import Cell, Setting, setting
 
 CLASSES = 12  # a table of confusions with more of them is no summary
+ITSELF = "this is the dense model"
 NO_DENSE = "no run of the dense model with this seed in this setting"
 
 
@@ -51,6 +52,8 @@ class Summaries:
 
     def _of_dense(self, record: Record) -> Answers | str:
         place = (setting(record), record.seed)
+        if self._references.get(place) == record:
+            return ITSELF
         if place not in self._dense:
             reference = self._references.get(place)
             self._dense[place] = NO_DENSE if reference is None else answers.of_classes((reference,), self._folder)

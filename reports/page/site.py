@@ -82,6 +82,12 @@ def _html(records: Sequence[Record], runs: Path) -> str:
     environment.filters.update(percent=percent, points=_points)
     return environment.get_template("index.html").render(
         counts=_counts(found),
+        found={
+            "Methods": list(dict.fromkeys(cell.label for cell in found)),
+            "Tasks": sorted({cell.setting.task for cell in found}),
+            "Backbones": sorted({cell.setting.backbone for cell in found}),
+            "Protocols": sorted({cell.setting.protocol for cell in found}),
+        },
         groups=groups,
         sentence=headline.sentence(groups),
         names=names,

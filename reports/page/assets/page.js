@@ -41,6 +41,9 @@ function el(tag, attributes = {}, ...children) {
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
+function breakable(text) {  // a line may end after each comma
+  return text.split(/(?<=,)/).flatMap((part) => [part, el("wbr")]);
+}
 function labelled(text, control) {
   return el("label", control.type === "checkbox" ? { class: "check" } : {}, el("span", {}, text), control);
 }
@@ -154,7 +157,7 @@ const showBoard = once(() => {
     { head: "Rank", number: true, value: (cell) => cell.ranks.rank ?? null, show: (cell) => fixed(cell.ranks.rank, 0) },
     { head: "Family", value: (cell) => cell.family, show: (cell) => cell.family },
     { head: "Setting", wide: true, value: (cell) => `${settingOf(cell).backbone} ${settingOf(cell).protocol}`,
-      show: (cell) => [settingOf(cell).backbone, el("small", {}, settingOf(cell).protocol)] },
+      show: (cell) => [settingOf(cell).backbone, el("small", {}, ...breakable(settingOf(cell).protocol))] },
   ], board.cells, byId("board-count"), "cells");
   function refresh() {
     const wanted = search.value.trim().toLowerCase();
@@ -191,7 +194,7 @@ const showPaper = once(() => {
     { head: "Verdict", value: (row) => verdicts.indexOf(row.verdict), show: (row) => row.verdict },
     { head: "Why", wide: true, value: (row) => row.reason, show: (row) => [
       row.reason, row.errata ? el("small", {}, `Errata: ${row.errata}`) : ""] },
-    { head: "Our setting", wide: true, value: (row) => row.setting, show: (row) => row.setting || DASH },
+    { head: "Our setting", wide: true, value: (row) => row.setting, show: (row) => breakable(row.setting || DASH) },
   ], rows, byId("paper-count"), "cells");
   function refresh() {
     table.filter((row) => fields.every(([, control]) => control.keeps(row))
@@ -215,6 +218,8 @@ const ACROSS = {
   macs: ["Multiply-accumulates of one input", (cell) => cell.macs],
   parameters: ["Parameters of the whole model", (cell) => cell.parameters],
 };
+// Named one by one: the library's usual set has a button that sends the data to a server.
+const BUTTONS = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const plots = { drawn: [] };
 const library = once(() => new Promise((loaded, failed) => {
   const script = el("script", { src: "plotly.min.js" });
@@ -295,8 +300,9 @@ function layout(figure, style) {
   const axis = { gridcolor: style.line, linecolor: style.line, zerolinecolor: style.line, automargin: true };
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.ink, family: style.font, size: 13 },
-    margin: { l: 56, r: 16, t: 24, b: 48 }, legend: { orientation: "h", y: -0.22, yanchor: "top" }, showlegend: true,
+    margin: { l: 56, r: 16, t: 24, b: 48 }, legend: { orientation: "h", y: -0.2, yanchor: "top" }, showlegend: true,
     hovermode: "closest", hoverlabel: { font: { family: style.font } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: style.quiet, activecolor: style.ink },
     xaxis: { ...axis, title: { text: figure.x }, ...(figure.log ? { type: "log", tickvals: apart, ticktext: apart.map(short) } : {}) },
     yaxis: { ...axis, title: { text: figure.y }, ...(figure.zero ? { rangemode: "tozero" } : {}) },
     shapes: levels.map(([, y]) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { dash: "dash", width: 1.2, color: style.ink } })),
@@ -311,11 +317,12 @@ function numbers(figure) {
 }
 function drawPlots() {
   const ground = getComputedStyle(document.body);
-  const style = { ink: ground.color, font: ground.fontFamily, line: getComputedStyle(document.querySelector("header")).borderBottomColor };
+  const style = { ink: ground.color, font: ground.fontFamily, quiet: getComputedStyle(byId("plot-status")).color,
+    line: getComputedStyle(document.querySelector("header")).borderBottomColor };
   const dark = ground.color.match(/\d+/g).slice(0, 3).reduce((sum, one) => sum + Number(one), 0) > 384;
   for (const { figure, node } of plots.drawn)
     window.Plotly.react(node, traces(figure, COLOURS[dark ? "dark" : "light"]), layout(figure, style),
-      { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+      { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: BUTTONS });
 }
 async function refreshPlots() {
   const status = byId("plot-status");
@@ -408,7 +415,7 @@ function openCell(id) {
   const rows = found.map((run) => [`seed ${run.seed}`, ...names.map((name) => fixed(run.metrics[setting.split]?.[name], 2)),
     ...answered(run), duration(run.cost.seconds_marginal), duration(run.cost.seconds_standalone)]);
   dialog.replaceChildren(
-    el("div", { class: "bar" }, el("h2", { id: "cell-title" }, `${cell.label}, ${setting.task}, ${cell.reference ? "dense" : `${share(cell.budget)} kept`}`), close),
+    el("div", { class: "bar" }, el("h2", { id: "cell-title" }, `${cell.label}, ${setting.task}${cell.reference ? "" : `, ${share(cell.budget)} kept`}`), close),
     el("div", { class: "body" },
       cell.fault ? el("p", { class: "warning" }, cell.fault) : null,
       facts([...scores, ["Method", cell.method], ["Family", cell.family], ["Backbone", `${setting.backbone}, ${setting.fingerprints[0].slice(0, 12)}`],
@@ -439,6 +446,7 @@ function route(first) {
   if (!Object.hasOwn(VIEWS, name)) return undefined;  // the skip link's
   if (name !== view || first) {
     show(name);
+    if (name === "plots" && window.Plotly) for (const { node } of plots.drawn) window.Plotly.Plots.resize(node);
     window.scrollTo(0, 0);
     byId(`${name}-title`).focus({ preventScroll: true });
   }
