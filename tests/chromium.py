@@ -44,9 +44,9 @@ class Chromium:
             os.dup2(ours[0], 3)
             os.dup2(theirs[1], 4)
 
-        self.process = subprocess.Popen(  # nothing here runs threads
+        self.process = subprocess.Popen(
             [browser, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"],
-            preexec_fn=placed,
+            preexec_fn=placed,  # noqa: PLW1509  # two system calls, nothing that a lock could hold
             pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -65,14 +65,10 @@ class Cell:
 
     def scores(self) -> dict[str, Score]:
         """Every metric of the setting's split; a cell with a fault has none."""
-        names = dict.fromkeys(name for record in self.seeds for name in record.metrics[self.setting.split])
+        every = [record.metrics[self.setting.split] for record in self.seeds]
         found = {}
-        for name in names:
-            values = [
-                100 * metrics[name]
-                for record in self.seeds
-                if name in (metrics := record.metrics[self.setting.split])
-            ]  # (seeds,)
+        for name in dict.fromkeys(name for metrics in every for name in metrics):
+            values = [100 * metrics[name] for metrics in every if name in metrics]  # (seeds,)
             found[name] = Score(mean(values), spread(values), len(values))
         return found
 

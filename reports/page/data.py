@@ -1,4 +1,4 @@
-"""The data of the page: the leaderboard's rows, and apart from them the runs, which are read when a cell is opened."""
+"""The data of the page: the leaderboard's rows, and apart from them the runs, read when a cell is opened."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -15,9 +15,7 @@ class Names:
         found = tuple(settings)
         self._backbones = _ambiguous(found, lambda one: one.backbone, lambda one: one.backbone_fingerprint)
         self._protocols = _ambiguous(found, lambda one: one.protocol, _recipes)
-        self._tasks = _ambiguous(
-            found, lambda one: one.task, lambda one: (one.task_fingerprint, one.split, one.metric)
-        )
+        self._tasks = _ambiguous(found, lambda one: one.task, _measured)
 
     def backbone(self, setting: Setting) -> str:
         """The backbone's name."""
@@ -46,6 +44,10 @@ def _ambiguous(
 
 def _named(name: str, digest: str, ambiguous: bool) -> str:
     return f"{name} ({digest[:DIGITS]})" if ambiguous else name
+
+
+def _measured(setting: Setting) -> tuple[str, str, str]:
+    return setting.task_fingerprint, setting.split, setting.metric
 
 
 def _recipes(setting: Setting) -> str:

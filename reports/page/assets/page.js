@@ -65,7 +65,7 @@ function plainTable(heads, rows, name, attributes = {}) {
 
 // Tables that sort and filter. A column: head, value(row) to sort by, show(row) to print, number, wide.
 
-const PAGE = 100;  // rows that are drawn before "Show all"
+const PAGE = 100, MORE = 300;  // rows that are drawn at first, and added by "Show more"
 function sheet(table, columns, rows, counted, noun) {
   let chosen = rows, sorted = null, direction = 1, limit = PAGE;
   const body = el("tbody");
@@ -83,7 +83,7 @@ function sheet(table, columns, rows, counted, noun) {
   table.after(more);
   more.addEventListener("click", () => {
     const next = limit;
-    limit = Infinity;
+    limit += MORE;
     draw();
     body.rows[next]?.querySelector("a")?.focus();
   });
@@ -110,7 +110,7 @@ function sheet(table, columns, rows, counted, noun) {
       return place ? el("td", { class: kind }, ...[given].flat()) : el("th", { scope: "row" }, ...[given].flat());
     }))));
     more.hidden = shown.length === chosen.length;
-    more.textContent = `Show all ${chosen.length}`;
+    more.textContent = `Show ${Math.min(MORE, chosen.length - limit)} more`;
     counted.textContent = `${chosen.length} of ${rows.length} ${noun}` + (more.hidden ? "" : `, the first ${limit} shown`);
   }
   return { filter(keep) { chosen = rows.filter(keep); limit = PAGE; draw(); } };
@@ -293,14 +293,14 @@ function traces(figure, colours) {
   });
   return shown;
 }
-function layout(figure, style) {
+function layout(figure, style, width) {
   const levels = figure.level ?? [];
   const ticks = figure.log ? [...new Set(figure.lines.flatMap((line) => line.points.map((one) => Number(one.x.toPrecision(2)))))] : null;
   const apart = ticks?.sort((a, b) => a - b).filter((tick, place, all) => !place || tick / all[place - 1] > 1.08);
   const axis = { gridcolor: style.line, linecolor: style.line, zerolinecolor: style.line, automargin: true };
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.ink, family: style.font, size: 13 },
-    margin: { l: 56, r: 16, t: 24, b: 48 }, legend: { orientation: "h", y: -0.2, yanchor: "top" }, showlegend: true,
+    margin: { l: 56, r: 16, t: 24, b: 48 }, legend: { orientation: "h", y: width < 500 ? -0.42 : -0.2, yanchor: "top" }, showlegend: true,
     hovermode: "closest", hoverlabel: { font: { family: style.font } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: style.quiet, activecolor: style.ink },
     xaxis: { ...axis, title: { text: figure.x }, ...(figure.log ? { type: "log", tickvals: apart, ticktext: apart.map(short) } : {}) },
@@ -321,7 +321,7 @@ function drawPlots() {
     line: getComputedStyle(document.querySelector("header")).borderBottomColor };
   const dark = ground.color.match(/\d+/g).slice(0, 3).reduce((sum, one) => sum + Number(one), 0) > 384;
   for (const { figure, node } of plots.drawn)
-    window.Plotly.react(node, traces(figure, COLOURS[dark ? "dark" : "light"]), layout(figure, style),
+    window.Plotly.react(node, traces(figure, COLOURS[dark ? "dark" : "light"]), layout(figure, style, node.clientWidth),
       { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: BUTTONS });
 }
 async function refreshPlots() {
