@@ -38,6 +38,9 @@ app = typer.Typer(
 )
 WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
 TableName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, figure2.")]
+ReportName = Annotated[
+    str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, or 'all' or 'page'.")
+]
 Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
 Data = Annotated[
     str | None,
@@ -167,6 +170,7 @@ def demo(
         _say(DEMO_WORLD)
         from reports import asked, output
         from reports.figures import trade_off
+        from reports.tables.table import Table
 
         experiment = asked.Asked(
             "table2",
@@ -177,6 +181,7 @@ def demo(
             protocol=DEMO_PROTOCOL,
         ).experiment()
         results, drawn = experiment.measure(store, out / "runs", jobs)
+        assert isinstance(drawn, Table)  # noqa: S101  # 'table2' is one
         written = [output.write(out / f"table2.{form}", output.formatted(drawn, form)) for form in ("md", "csv")]
         if results.records:
             written.append(trade_off.draw(results.records, out / "trade-off.png", experiment.options.methods))
@@ -191,7 +196,7 @@ def demo(
 
 @app.command()
 def report(
-    table: TableName,
+    table: ReportName,
     form: Annotated[
         str | None,
         typer.Option(
@@ -204,6 +209,9 @@ def report(
             metavar="PATH", help="Write here. Else tables are printed, figures and the page go beside the records."
         ),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With 'all': write nothing, say which files do not fit the records.")
+    ] = False,
     runs: Runs = RUNS,
     backbone: Annotated[str | None, typer.Option(help="Only records of this backbone.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only records of this protocol.")] = None,
@@ -213,27 +221,25 @@ def report(
     paper: Paper = None,
     json: AsJson = False,
 ) -> None:
-    """Print a table, or draw a figure, from the records there are; 'page' writes a folder with all of them."""
+    """Print a table, or draw a figure, from the records there are; or write all of them, or a page, into a folder."""
     with _told():
-        if table == "page":
-            from reports.page import site
-
-            unwanted = {"--format": form, "--backbone": backbone, "--protocol": protocol, "--tasks": tasks}
-            unwanted |= {"--methods": methods, "--budgets": budgets, "--paper": paper}
-            written = site.write(runs, out, unwanted)
-            if json:
-                _print_json({"written": written})
-            else:
-                _say(f"written: {written[0]}")
-            return
         from reports import blueprints, figures, output, selection
         from reports.figures.picture import Picture
 
+        chosen = {"--format": form, "--tasks": tasks, "--methods": methods, "--budgets": budgets}
+        if table == "all":
+            _report_all(out or runs.parent / "reports", runs, backbone, protocol, paper, check, json, chosen)
+            return
+        if table == "page":
+            others = {"--backbone": backbone, "--protocol": protocol, "--paper": paper, "--check": check or None}
+            _report_page(out, runs, chosen | others, json)
+            return
+        if check:
+            raise faults.UsageError("--check is for 'weighin report all'; leave it out")
         blueprint = blueprints.get(table)
-        if isinstance(blueprint, figures.Blueprint):
-            files = output.picture_files(table, form, out, runs)
-        else:
-            form = output.check_format(form)
+        drawable = isinstance(blueprint, figures.Blueprint)
+        files = output.picture_files(table, form, out, runs) if drawable else ()
+        printed = "" if drawable else output.check_format(form)
         drawn = selection.drawn(
             blueprint,
             runs,
@@ -247,7 +253,7 @@ def report(
         if isinstance(drawn, Picture):
             _print_picture(drawn, files, {"written": files} if json else None)
         else:
-            _print_table(drawn, form, out, json)
+            _print_table(drawn, printed, out, json)
 
 
 @app.command()
@@ -481,7 +487,49 @@ def _end(results: "Results") -> None:
         raise typer.Exit(1)
 
 
-def _print_table(drawn: "Table", form: str | None, out: Path | None, json: bool) -> None:
+def _report_page(out: Path | None, runs: Path, unwanted: Mapping[str, Any], json: bool) -> None:
+    """Write the static page of all records; `unwanted` are the options it does not have."""
+    from reports.page import site
+
+    written = site.write(runs, out, unwanted)
+    if json:
+        _print_json({"written": written})
+    else:
+        _say(f"written: {written[0]}")
+
+
+def _report_all(
+    out: Path,
+    runs: Path,
+    backbone: str | None,
+    protocol: str | None,
+    paper: bool | None,
+    check: bool,
+    json: bool,
+    chosen: Mapping[str, str | None],
+) -> None:
+    """Write every table and figure, or compare those there are; the exit status is 1 where something is wrong."""
+    from reports import everything, output, selection
+
+    given = [name for name, value in chosen.items() if value is not None]
+    if given:
+        raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
+    found = everything.scenes(selection.read(runs), backbone, protocol)
+    if not found:
+        raise faults.UsageError("no record has the backbone and protocol asked for; leave an option out")
+    drawn = everything.outcomes(runs, found, paper)
+    summary = everything.check(out, drawn) if check else everything.write(out, drawn)
+    if json:
+        _print_json(summary)
+    else:
+        output.show(*everything.words(summary))
+    for fault in (*summary.faults, *summary.differing):
+        _say(fault)
+    if summary.faults or summary.differing:
+        raise typer.Exit(1)
+
+
+def _print_table(drawn: "Table", form: str, out: Path | None, json: bool) -> None:
     from reports import output
 
     if out is not None:

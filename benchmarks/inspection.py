@@ -11,6 +11,7 @@ from benchmarks.spectra import Spectra
 from methods import models
 from methods.layers.low_rank import LowRankLinear
 from methods.ops.rank import TOLERANCE, Spectrum, average, describe
+from methods.ops.side_by_side import side_by_side
 from methods.stages.stage import Json, Stage, Workbench
 
 SPECTRA = "spectra.npz"
@@ -40,10 +41,11 @@ class Inspect(Stage):
         )
         described: dict[str, Spectrum] = {}
         matrices: dict[str, Json] = {}
-        for place, (name, layer) in enumerate(layers.items()):
-            described[name] = describe(_weight(layer))
-            matrices[name] = _numbers(layer, described[name])
-            bench.progress(place + 1, len(layers))
+        found = side_by_side(lambda layer: describe(_weight(layer)), layers.values())
+        for (name, layer), spectrum in zip(layers.items(), found, strict=True):
+            described[name] = spectrum
+            matrices[name] = _numbers(layer, spectrum)
+            bench.progress(len(described), len(layers))
         dense = {name: layer for name, layer in layers.items() if isinstance(layer, nn.Linear)}
         if dense:
             Spectra(

@@ -90,7 +90,7 @@ def words(judged: Sequence[Judged], cells: Sequence[Replication]) -> Iterator[st
     """All verdicts in lines of at most 80 characters: the claims, then the published cells."""
     for backbone, protocol in dict.fromkeys((one.backbone, one.protocol) for one in judged):
         group = [one for one in judged if (one.backbone, one.protocol) == (backbone, protocol)]
-        found = Counter(one.outcome.verdict for one in group)
+        found: Counter[Verdict] = Counter(one.outcome.verdict for one in group)
         yield from textwrap.wrap(f"Claims on {backbone}, protocol {protocol}: {_counted(found)}.", WIDTH)
         if protocol != PROTOCOL or backbone not in ENCODERS:
             yield from textwrap.wrap(ELSEWHERE, WIDTH)

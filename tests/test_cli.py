@@ -167,7 +167,7 @@ WRONG = {
     "protocol": (["plan", "table2", "--tasks", "mini-rte", "--protocol", "qick"], "quick"),
     "empty list": (["run", "table2", "--tasks", ","], "tasks"),
     "plugin": (["methods", "--plugin", "nowhere.py"], "--plugin nowhere.py"),
-    "format": (["report", "table2", "--format", "pdf"], "--format is one of md, csv, text, got 'pdf'"),
+    "format": (["report", "table2", "--format", "pdf"], "--format is one of md, csv, text, latex, html, got 'pdf'"),
     "no records": (["report", "table2", "--runs", "nowhere"], "run a table first"),
     "no records to export": (["export", "x.csv", "--runs", "nowhere"], "run a table first"),
     "key": (["why", "abc", "--store", "nowhere"], "begins with 'abc'"),
@@ -315,10 +315,10 @@ def test_watch_shows_what_runs_within_80_columns() -> None:
     with Watch({"a": 9.0, "b": 1.0, "c": 0.0}, Console(force_terminal=True, width=80, file=screen)) as watch:
         watch(Event("cached", "c", "encode"))
         watch(Event("start", "a", "retrain"))
-        watch(Event("progress", "a", "retrain", 120, 500, {"loss": 0.41234, "kept": 0.5}))
+        watch(Event("progress", "a", "retrain", 120, 500, {"loss": 0.41234, "kept": 0.5, "zero_rows": 1204.0}))
         watch(Event("failed", "b", "prune", reason="NaN"))
     frames = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()))
-    assert any("retrain" in line and "120/500 loss 0.412 kept 0.5" in line for line in frames)
+    assert any("retrain" in line and "120/500 loss 0.412 kept 0.5 zero rows 1204" in line for line in frames)
     assert any("3 stages" in line and "2 done" in line and "left" in line for line in frames)
     assert max(map(len, frames)) <= 80
 

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import methods
-from benchmarks import backbones, experiment, predictions, records
+from benchmarks import backbones, experiment, predictions, records, spectra
 from benchmarks.events import Event
 from benchmarks.experiment import Options, UsageFault
+from benchmarks.inspection import pattern_matrix
+from benchmarks.store import Store
+from methods import models
 from methods.ops.ranks import factor_weights, rank_for
 
 OPTIONS = Options(
@@ -101,6 +106,80 @@ def test_a_record_tells_everything(results: experiment.Results, folder: Path) ->
     answers = kept["validation.logits"].argmax(axis=1)
     assert (answers == kept["validation.labels"]).mean() == record.value
     assert len(kept["validation.ids"]) == len(answers)
+
+
+def weights(folder: Path, record: records.Record) -> dict[str, torch.Tensor]:
+    """The encoder matrices of a record's model, float32 [out, in]."""
+    (cell,) = [cell for cell in experiment.cells(OPTIONS) if cell.key == record.key]
+    layers = models.matrices(models.load(Store(folder / "store").artifact(cell.stage.model.key)))
+    return {
+        name: layer.weight.detach()
+        if isinstance(layer, nn.Linear)
+        else (layer.outer.weight.double() @ layer.inner.weight.double()).detach().float()
+        for name, layer in layers.items()
+    }
+
+
+def test_each_matrix_is_measured_as_torch_does(results: experiment.Results, folder: Path) -> None:
+    for record in results.records:
+        found, matrices = record.inspection, weights(folder, record)
+        assert found is not None
+        assert "max(out, in) * eps(float32)" in found.tolerance
+        assert set(found.matrices) == set(matrices)
+        for name, weight in matrices.items():
+            told = found.matrices[name]
+            assert (told["out"], told["in"]) == tuple(weight.shape)
+            assert told["rank"] == int(torch.linalg.matrix_rank(weight))
+            assert told["zero_rows"] == sum(not row.any() for row in weight)
+            assert told["zero_columns"] == sum(not column.any() for column in weight.T)
+            sigma = torch.linalg.svdvals(weight.double())
+            shares = sigma[sigma > 0] / sigma.sum()
+            assert told["stable_rank"] == pytest.approx(float(sigma.square().sum() / sigma[0] ** 2), rel=1e-3)
+            assert told["effective_rank"] == pytest.approx(float((-(shares * shares.log()).sum()).exp()), rel=1e-2)
+            assert told["one_percent_rank"] == int((sigma > 0.01 * sigma[0]).sum())
+            assert ("factor_rank" in told) == (record.method == "svd-ft")
+        for average in ("rank", "zero_rows", "stable_rank"):
+            mean = np.mean([told[average] for told in found.matrices.values()])
+            assert record.ranks[average] == pytest.approx(mean, abs=1e-3)
+
+
+def test_what_figures_3_and_4_need_is_beside_the_record(results: experiment.Results, folder: Path) -> None:
+    for record in results.records:
+        assert record.inspection is not None
+        if record.method == "svd-ft":
+            assert (record.inspection.arrays, record.inspection.pattern) == ("", "")
+            continue
+        kept = spectra.read(record.path(folder / "runs").with_name(record.inspection.arrays))
+        matrices = weights(folder, record)
+        assert set(kept.singular_values) == set(matrices)
+        for name, weight in matrices.items():
+            assert kept.singular_values[name].dtype == np.float32
+            assert np.allclose(kept.singular_values[name], torch.linalg.svdvals(weight), atol=1e-5)
+        assert np.array_equal(kept.pattern, matrices[record.inspection.pattern] != 0)
+
+
+def test_zero_rows_are_in_the_manifest_of_the_pruning(results: experiment.Results, folder: Path) -> None:
+    (record,) = [record for record in results.records if record.method == "up-zero"]
+    (cell,) = [cell for cell in experiment.cells(OPTIONS) if cell.key == record.key]
+    manifest = Store(folder / "store").manifest(cell.stage.model.key)
+    assert manifest is not None
+    assert manifest.facts["zero_rows"] == sum(int((~w.any(dim=1)).sum()) for w in weights(folder, record).values())
+
+
+def test_each_model_is_looked_at_once(folder: Path) -> None:
+    options = dataclasses.replace(OPTIONS, methods=("up-first", "lpaf", "svd-ft"))
+    first, lpaf, plain = experiment.cells(options)
+    assert lpaf.sparse is not None
+    assert first.sparse == first.inspection
+    assert lpaf.sparse.key == first.inspection.key  # LPAF's sparse model is UP_first's, and so is its look
+    assert plain.sparse is None
+    assert len({stage.key for cell in (first, lpaf, plain) for stage in cell.stages}) == 6
+
+
+def test_the_pattern_is_of_the_first_square_matrix_of_the_middle_layer() -> None:
+    shapes = {f"layer.{n}.{name}": shape for n in range(5) for name, shape in (("up", (8, 4)), ("query", (4, 4)))}
+    assert pattern_matrix(shapes, "layer") == "layer.2.query"
+    assert pattern_matrix({name: shape for name, shape in shapes.items() if "up" in name}, "layer") == "layer.2.up"
 
 
 def test_a_record_is_read_as_it_was_written(results: experiment.Results, folder: Path) -> None:

@@ -183,7 +183,11 @@ def test_power_is_that_of_simulation_and_its_inverses_agree() -> None:
     t = d.mean(axis=1) / (d.std(axis=1, ddof=1) / 3**0.5)
     simulated = (np.abs(t) > stats.t.ppf(0.975, 2)).mean()
     assert power.power(1.0, 0.5, 3) == pytest.approx(simulated, abs=0.03)
+    limit = stats.t.ppf(0.975, 4)
+    by_scipy = stats.nct.sf(limit, 4, 2 * 5**0.5) + stats.nct.cdf(-limit, 4, 2 * 5**0.5)
+    assert power.power(1.0, 0.5, 5) == pytest.approx(by_scipy, abs=1e-7)
     assert power.power(power.minimum_detectable(0.5, 3), 0.5, 3) == pytest.approx(0.8)
+    assert power.power(power.minimum_detectable(1e-6, 2), 1e-6, 2) == pytest.approx(0.8)
     assert power.power(0.0, 0.5, 3) == pytest.approx(0.05)
     needed = power.seeds_needed(0.4, 0.5)
     assert needed is not None
@@ -203,6 +207,8 @@ def test_intervals_of_hedges_g_cover() -> None:
     assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
     with pytest.raises(ValueError, match="got 0"):
         hedges_g([1, 1], [2, 2])
+    far = hedges_g_paired([3.0, 3.00001, 3.00002], [1, 1, 1])
+    assert 0 < far.low < far.g < far.high
 
 
 def test_equivalence_is_the_interval_within_the_margin() -> None:

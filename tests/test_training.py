@@ -14,6 +14,7 @@ from benchmarks.mini import bert_folder
 from methods import models
 from methods.contract import Distillation, Recipe
 from methods.layers.low_rank import LowRankLinear
+from methods.layers.masked import MaskedLinear
 from methods.layers.mixed_rank import MixedRankLinear
 from methods.ops.svd import truncated_svd
 from methods.stages import parts
@@ -23,8 +24,11 @@ from methods.stages.stage import Rows, Stage
 from methods.training import loop
 from methods.training.batches import Encoded, in_order, shuffled
 from methods.training.checkpoint import FILE
+from methods.training.contrastive import Banks, Contrastive, Terms
+from methods.training.features import Featured
 from methods.training.hooks import Hook
 from methods.training.mixed_rank import MixedRank
+from methods.training.movement import Movement, Penalised, Soft, TopK
 from methods.training.objectives import Distilled, Objective, Supervised, TwoPass
 from methods.training.pruning import Pruning
 
@@ -89,26 +93,44 @@ def mixed() -> nn.Module:
     return model
 
 
+def masked() -> nn.Module:
+    model = dense()
+    layers = {name: layer for name, layer in models.matrices(model).items() if isinstance(layer, nn.Linear)}
+    models.put(model, {name: MaskedLinear(layer) for name, layer in layers.items()})
+    return model
+
+
 def distilled(data: Encoded) -> Distilled:
     teacher = torch.randn((len(data), 2), generator=torch.Generator().manual_seed(1))
     return Distilled("classification", Distillation(), teacher)
 
 
-def setup(name: str, data: Encoded) -> tuple[nn.Module, Objective, tuple[Hook, ...]]:
+def setup(name: str, data: Encoded, bench: Bench) -> tuple[nn.Module, Objective, tuple[Hook, ...]]:
     if name == "plain":
         return dense(), Supervised("classification"), ()
+    if name == "featured":
+        return dense(), Featured(distilled(data), models.pretrained(bert_folder(), outputs=2, seed=5), 1.0), ()
     if name == "pruning":
         return dense(), distilled(data), (Pruning(Score("first", window=2), Schedule(0.3, 0.1, 0.3, 2)),)
+    if name == "contrast":
+        hook = Movement(TopK(), Schedule(0.3, 0.1, 0.3, 1), learning_rate=1e-2)
+        terms = Terms(extra=40)
+        banks = Banks(terms, dense().eval(), data, RECIPE.epochs, seed=1, bench=bench, precision="float32")
+        return masked(), Penalised(Contrastive(distilled(data), banks), hook), (hook, banks)
+    if name.startswith("movement"):
+        rule = TopK() if name == "movement" else Soft(penalty=1.0)
+        hook = Movement(rule, Schedule(0.3, 0.1, 0.3, 1), learning_rate=1e-2)
+        return masked(), Penalised(distilled(data), hook), (hook,)
     return mixed(), TwoPass(distilled(data), 1.0), (MixedRank(0.7, 2, seed=5),)
 
 
 RECIPE = Recipe(epochs=3, learning_rate=5e-4, batch_size=16)
-KINDS = ("plain", "pruning", "mixed")
+KINDS = ("plain", "featured", "pruning", "mixed", "movement", "movement-soft", "contrast")
 
 
 def trained(kind: str, bench: Bench, recipe: Recipe = RECIPE) -> dict[str, Tensor]:
     data = rows()
-    model, objective, hooks = setup(kind, data)
+    model, objective, hooks = setup(kind, data, bench)
     validate = None if recipe.selection == "last" else (lambda: float(parts.predict(model, data, "cpu")[:, 0].mean()))
     loop.train(model, data, objective, recipe, seed=1, bench=bench, hooks=hooks, validate=validate)
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -153,7 +175,7 @@ def test_an_unreadable_checkpoint_is_said_and_training_starts_again(
 
 def test_pruning_keeps_exactly_the_share(tmp_path: Path) -> None:
     data = rows()
-    model, objective, hooks = setup("pruning", data)
+    model, objective, hooks = setup("pruning", data, Bench(tmp_path))
     loop.train(model, data, objective, RECIPE, seed=1, bench=Bench(tmp_path), hooks=hooks)
     weights = [layer.weight for layer in models.matrices(model).values() if isinstance(layer, nn.Linear)]
     total = sum(weight.numel() for weight in weights)
@@ -162,7 +184,7 @@ def test_pruning_keeps_exactly_the_share(tmp_path: Path) -> None:
 
 def test_mixed_rank_leaves_the_parent_alone(tmp_path: Path) -> None:
     data = rows()
-    model, objective, hooks = setup("mixed", data)
+    model, objective, hooks = setup("mixed", data, Bench(tmp_path))
     before = [m.parent.clone() for m in model.modules() if isinstance(m, MixedRankLinear)]
     loop.train(model, data, objective, RECIPE, seed=1, bench=Bench(tmp_path), hooks=hooks)
     after = [m.parent for m in model.modules() if isinstance(m, MixedRankLinear)]

@@ -15,26 +15,31 @@ def kept_share(step: int, total: int, start: int, cooldown: int, final: float, *
     Raises:
         ValueError: a value out of range, or no step left for the decay; all faults at once.
     """
-    faults = _span_faults(step, total)
-    if start < 0 or cooldown < 0:
-        faults.append(f"start and cooldown are never negative, got {start} and {cooldown}; give steps")
-    if total >= 1 and start + cooldown >= total:
-        # the share would jump from 1 to the final one in a single step
-        faults.append(
-            f"start + cooldown leave steps for the decay, got {start} + {cooldown} of {total}; "
-            "scale both with the number of steps"
-        )
+    faults = _cubic_faults(step, total, start, cooldown)
     if not 0 < final <= initial <= 1:
         faults.append(
             f"kept shares obey 0 < final <= initial <= 1, got final {final} and initial {initial}; write 0.5 for 50 %"
         )
     _refuse("kept_share", faults)
-    if step < start:
-        return initial
-    if step >= total - cooldown:
-        return final
-    left = (total - cooldown - step) / (total - cooldown - start)
-    return final + (initial - final) * left**3  # Eq. 5
+    return _cubic(step, total, start, cooldown, final, initial)  # Eq. 5
+
+
+def cubic_rise(step: int, total: int, start: int, cooldown: int) -> float:
+    """Return how far a threshold has risen at a step, in [0, 1]: the cubic of Eq. 5 upwards, from 0 to 1.
+
+    Soft movement pruning lays it on its threshold and on its penalty. Source: Sanh et al., 2020.
+
+    Args:
+        step: t, from 0.
+        total: T, steps of the whole training.
+        start: steps at 0, at the beginning.
+        cooldown: steps at 1, at the end.
+
+    Raises:
+        ValueError: a value out of range, or no step left for the rise; all faults at once.
+    """
+    _refuse("cubic_rise", _cubic_faults(step, total, start, cooldown))
+    return _cubic(step, total, start, cooldown, 1.0, 0.0)
 
 
 def parent_probability(step: int, total: int, initial: float, end: float = 0.5) -> float:
@@ -77,6 +82,28 @@ def learning_rate_multiplier(step: int, total: int, warmup: float) -> float:
     if step < warm:
         return step / warm
     return max(0.0, (total - step) / max(1, total - warm))
+
+
+def _cubic(step: int, total: int, start: int, cooldown: int, final: float, initial: float) -> float:
+    if step < start:
+        return initial
+    if step >= total - cooldown:
+        return final
+    left = (total - cooldown - step) / (total - cooldown - start)
+    return final + (initial - final) * left**3
+
+
+def _cubic_faults(step: int, total: int, start: int, cooldown: int) -> list[str]:
+    faults = _span_faults(step, total)
+    if start < 0 or cooldown < 0:
+        faults.append(f"start and cooldown are never negative, got {start} and {cooldown}; give steps")
+    if total >= 1 and start + cooldown >= total:
+        # the value would jump from the initial to the final one in a single step
+        faults.append(
+            f"start + cooldown leave steps for the decay, got {start} + {cooldown} of {total}; "
+            "scale both with the number of steps"
+        )
+    return faults
 
 
 def _span_faults(step: int, total: int) -> list[str]:

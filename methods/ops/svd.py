@@ -1,18 +1,24 @@
-"""Truncated and importance-weighted singular value decomposition of one weight matrix, in float64."""
+"""Truncated and importance-weighted singular value decomposition of one weight matrix.
 
+float64 weights are decomposed in float64. Narrower ones are decomposed in float32 where the result is as good as
+float64's to 1e-6 relative (`methods.ops.single_svd`), and in float64 everywhere else.
+"""
+
+import math
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-Method = Literal["gram", "full"]
+from methods.ops.single_svd import leading, lower_gram
+
+Method = Literal["single", "gram", "full"]
 Side = Literal["row", "col"]
 
 # A Gram matrix squares the singular values, so sigma_i carries a relative error of about eps * (sigma_1 /
 # sigma_i)^2. At 1e-4 that is 1e-8 or so; below it the decomposition of the matrix itself is needed.
 _GRAM_BOUND = 1e-4
 _GRAM_LEAST = 64  # below this many rows or columns the full decomposition costs nothing
-_PANEL = 256
 
 
 class Factors(NamedTuple):
@@ -20,10 +26,13 @@ class Factors(NamedTuple):
 
     Attributes:
         outer: A, `[out, k]`; holds Sigma.
-        inner: B, `[k, in]`; orthonormal rows.
+        inner: B, `[k, in]`; orthonormal rows, to 1e-7 with method `single`.
         singular_values: all `min(out, in)` of the decomposed matrix, descending. With method `gram`, those
             below 1e-4 of the largest are absolute rather than relative: right to about 1e-7 of the largest.
-        method: `gram` (eigenvectors of the smaller Gram matrix) or `full` (`torch.linalg.svd`).
+            With method `single` this holds of the first k to 1e-6 relative; those after them, which are not
+            kept, are right to about 1e-3 of the largest.
+        method: `single` (eigenvectors of the smaller Gram matrix in float32), `gram` (the same in float64) or
+            `full` (`torch.linalg.svd` in float64).
     """
 
     outer: Tensor
@@ -46,9 +55,9 @@ def truncated_svd(weight: Tensor, rank: int) -> Factors:
     Raises:
         ValueError: the weight is no matrix, is not finite, or the rank is out of range.
     """
-    matrix = _checked(weight, rank)
-    inner, singular_values, method = _leading_rows(matrix, rank)
-    return Factors(_outer(matrix, inner, rank), inner, singular_values, method)
+    matrix = _checked(weight, rank)  # W [out, in]
+    found = _leading_rows(matrix, rank, _is_single(matrix))
+    return Factors(_outer(matrix, found, found.image), found.inner, found.singular_values, found.method)
 
 
 def weighted_svd(
@@ -95,14 +104,14 @@ def weighted_svd(
         return Factors(factors.inner.T, factors.outer.T, factors.singular_values, factors.method)
     if importance is None or not bool(importance.any()):
         return truncated_svd(weight, rank)
-    matrix = weight.detach().double()  # W [out, in]
+    matrix = _widened(weight)  # W [out, in]
     row_importance = importance.detach().double().sum(dim=1)  # [out]
     row_importance = row_importance / row_importance.sum()  # normalised to sum 1
     row_importance = row_importance.clamp_min(floor * float(row_importance.max()))
-    scaled = row_importance.pow(gamma).unsqueeze(1) * matrix  # Eq. 9: I W  [out, in]
-    inner, singular_values, method = _leading_rows(scaled, rank)  # Eq. 10: B = V_k^T  [k, in]
-    outer = _outer(matrix, inner, rank)  # Eq. 11: A = I^-1 U_k Sigma_k = W V_k  [out, k]
-    return Factors(outer, inner, singular_values, method)
+    scaled = row_importance.pow(gamma).unsqueeze(1) * matrix  # Eq. 9: I W  [out, in], float64
+    found = _leading_rows(scaled, rank, _is_single(matrix))  # Eq. 10: B = V_k^T  [k, in]
+    outer = _outer(matrix, found)  # Eq. 11: A = I^-1 U_k Sigma_k = W V_k  [out, k]
+    return Factors(outer, found.inner, found.singular_values, found.method)
 
 
 def singular_values(matrix: Tensor) -> Tensor:
@@ -114,8 +123,8 @@ def singular_values(matrix: Tensor) -> Tensor:
     Raises:
         ValueError: the weight is no matrix or is not finite.
     """
-    values = _checked(matrix, 1)
-    compact, _ = _without_zeros(values)  # [rows, columns]
+    values = _checked(matrix, 1).double()
+    compact, _, _ = _without_zeros(values)  # [rows, columns]
     found = values.new_zeros(min(values.shape))
     least = min(compact.shape)
     if least == 0:
@@ -123,7 +132,7 @@ def singular_values(matrix: Tensor) -> Tensor:
     if matrix.dtype == torch.float64 or not _gram_allowed(compact):
         found[:least] = torch.linalg.svdvals(compact)
     else:
-        squares = torch.linalg.eigvalsh(_gram(_wide(compact)))  # [least], ascending
+        squares = torch.linalg.eigvalsh(lower_gram(_wide(compact)))  # [least], ascending
         found[:least] = squares.flip(0).clamp_min(0).sqrt()
     return found
 
@@ -132,7 +141,16 @@ def _checked(weight: Tensor, rank: int) -> Tensor:
     faults = _faults(weight, rank)
     if faults:
         raise ValueError("svd: " + "; ".join(faults))
-    return weight.detach().double()
+    return _widened(weight)
+
+
+def _widened(weight: Tensor) -> Tensor:
+    """Return the weight in float32, or in float64 if it is."""
+    return weight.detach() if weight.dtype == torch.float64 else weight.detach().float()
+
+
+def _is_single(matrix: Tensor) -> bool:
+    return matrix.dtype == torch.float32
 
 
 def _faults(weight: Tensor, rank: int) -> list[str]:
@@ -147,8 +165,9 @@ def _faults(weight: Tensor, rank: int) -> list[str]:
             f"rank is a whole number in 1..{min(weight.shape)} for {list(weight.shape)}, got {rank}; "
             "choose one in that range"
         )
-    bad = int(weight.numel() - torch.isfinite(weight).sum())
-    if bad:
+    least, largest = torch.aminmax(weight.detach())  # one pass; a NaN anywhere makes both NaN
+    if not (math.isfinite(least) and math.isfinite(largest)):
+        bad = int(weight.numel() - torch.isfinite(weight).sum())
         faults.append(
             f"a weight is finite, got {bad} NaN or infinite of {weight.numel()} values; "
             "look for the training step that diverged"
@@ -181,31 +200,56 @@ def _weighting_faults(weight: Tensor, importance: Tensor | None, gamma: float, s
     return faults
 
 
-def _outer(matrix: Tensor, inner: Tensor, rank: int) -> Tensor:
-    """Return `W V_k`, exactly zero where no direction is left: `[out, in], [k, in] -> [out, k]`."""
-    outer = matrix @ inner.T
-    rows, columns = matrix.any(dim=1), matrix.any(dim=0)
-    outer[:, min(rank, int(rows.sum()), int(columns.sum())) :] = 0
+class _Rows(NamedTuple):
+    """B = V_k^T `[k, in]` and all singular values, float64; the way; the directions left; `W V_k` if at hand."""
+
+    inner: Tensor
+    singular_values: Tensor
+    method: Method
+    left: int
+    image: Tensor | None
+
+
+def _outer(matrix: Tensor, found: _Rows, image: Tensor | None = None) -> Tensor:
+    """Return `W V_k`, exactly zero where no direction is left: `[out, in], [k, in] -> [out, k]`, float64."""
+    if image is not None:
+        outer = image.double()
+    elif found.method == "single":
+        outer = (matrix @ found.inner.float().T).double()
+    else:
+        outer = matrix.double() @ found.inner.T
+    outer[:, found.left :] = 0
     return outer
 
 
-def _leading_rows(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Method]:
-    """Return B = V_k^T `[k, in]`, all singular values and the way they were found."""
-    compact, columns = _without_zeros(matrix)  # [rows, columns]
+def _leading_rows(matrix: Tensor, rank: int, single: bool) -> _Rows:
+    """Decompose; `single`: the matrix comes of a float32 weight, so float32 may do."""
+    compact, kept_rows, kept_columns = _without_zeros(matrix)  # [rows, columns]
     least = min(compact.shape)
-    values = matrix.new_zeros(min(matrix.shape))
+    values = matrix.new_zeros(min(matrix.shape), dtype=torch.float64)
+    rows = matrix.new_zeros((min(rank, least), matrix.shape[1]), dtype=torch.float64)  # [min(k, least), in]
+    image: Tensor | None = None
     method: Method = "full"
-    rows = matrix.new_zeros((min(rank, least), matrix.shape[1]))  # [min(k, least), in]
     if least:
-        found = _by_gram(compact, min(rank, least)) if least >= _GRAM_LEAST else None
-        if found is None:
-            _, sigma, basis = torch.linalg.svd(compact, full_matrices=False)
-        else:
-            sigma, basis = found
-            method = "gram"
-        rows[:, columns] = basis[: rows.shape[0]]
-        values[:least] = sigma
-    return _completed(rows, rank), values, method
+        values[:least], basis, method, image = _decomposed(compact, min(rank, least), single)
+        rows[:, kept_columns] = basis.double()
+    if image is not None and (image.shape[1] < rank or image.shape[0] < matrix.shape[0]):
+        short = image
+        image = short.new_zeros((matrix.shape[0], rank))
+        image[kept_rows, : short.shape[1]] = short
+    return _Rows(_completed(rows, rank), values, method, min(rank, least), image)
+
+
+def _decomposed(matrix: Tensor, rank: int, single: bool) -> tuple[Tensor, Tensor, Method, Tensor | None]:
+    """Return all singular values, V_k^T `[k, columns]`, the way (the cheapest that is accurate), `matrix V_k`."""
+    if single and (quick := leading(matrix.float(), rank)) is not None:
+        return quick.singular_values, quick.basis, "single", quick.image
+    exact = matrix.double()
+    found = _by_gram(exact, rank) if min(exact.shape) >= _GRAM_LEAST else None
+    if found is not None:
+        return *found, "gram", None
+    _, sigma, basis = torch.linalg.svd(exact, full_matrices=False)
+    return sigma, basis[:rank], "full", None
 
 
 def _by_gram(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor] | None:
@@ -213,7 +257,7 @@ def _by_gram(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor] | None:
     if not _gram_allowed(matrix):
         return None
     tall = matrix.shape[0] >= matrix.shape[1]
-    squares, vectors = torch.linalg.eigh(_gram(_wide(matrix)))  # ascending
+    squares, vectors = torch.linalg.eigh(lower_gram(_wide(matrix)))  # ascending
     sigma = squares.flip(0).clamp_min(0).sqrt()  # [least]
     if not float(sigma[rank - 1]) > _GRAM_BOUND * float(sigma[0]):
         return None
@@ -225,16 +269,6 @@ def _by_gram(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor] | None:
     return sigma, 1.5 * basis - 0.5 * (basis @ basis.T) @ basis
 
 
-def _gram(rows: Tensor) -> Tensor:
-    """Return the lower triangle of `X X^T`, `[n, m] -> [n, n]`, by panels: 2/3 of the work at n = 768."""
-    size = rows.shape[0]
-    product = rows.new_zeros((size, size))
-    for start in range(0, size, _PANEL):
-        stop = min(start + _PANEL, size)
-        torch.matmul(rows[start:stop], rows[:stop].T, out=product[start:stop, :stop])
-    return product
-
-
 def _wide(matrix: Tensor) -> Tensor:
     return matrix if matrix.shape[0] < matrix.shape[1] else matrix.T
 
@@ -244,12 +278,13 @@ def _gram_allowed(matrix: Tensor) -> bool:
     return 1e-100 < float(matrix.abs().amax()) < 1e100
 
 
-def _without_zeros(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the matrix without all-zero rows and columns, and the mask `[in]` of the columns that stayed."""
-    rows, columns = matrix.any(dim=1), matrix.any(dim=0)
+def _without_zeros(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the matrix without all-zero rows and columns, and the masks `[out]`, `[in]` of those that stayed."""
+    filled = matrix != 0
+    rows, columns = filled.any(dim=1), filled.any(dim=0)
     if bool(rows.all()) and bool(columns.all()):
-        return matrix, columns
-    return matrix[rows][:, columns], columns
+        return matrix, rows, columns
+    return matrix[rows][:, columns], rows, columns
 
 
 def _completed(rows: Tensor, rank: int) -> Tensor:

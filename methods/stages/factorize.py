@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from methods import models
 from methods.layers.low_rank import LowRankLinear
-from methods.ops.svd import truncated_svd, weighted_svd
+from methods.ops.side_by_side import side_by_side
+from methods.ops.svd import Factors, truncated_svd, weighted_svd
+from methods.stages.failure import MethodFailure
 from methods.stages.prune import IMPORTANCE, Prune
 from methods.stages.stage import Json, Stage, Workbench
 
@@ -19,21 +21,32 @@ from methods.stages.stage import Json, Stage, Workbench
 class Weighting:
     """How much each row counts in the reconstruction error of sparsity-aware SVD."""
 
-    by: Literal["importance", "mask"] = "importance"  # S of Eq. 7, or 1 where a weight was kept (section 5.3.2)
+    by: Literal["importance", "mask", "fisher"] = "importance"  # S of Eq. 7, or 1 where a weight was kept (5.3.2)
     gamma: float = 1.0  # exponent of the row importance: 1 as Eqs. 9-11 print it, 0.5 as Eq. 7 asks
     side: Literal["row", "col"] = "row"  # which side of [out, in] carries the weights
 
     def __post_init__(self) -> None:
         """Refuse weightings that do not exist, all faults at once."""
         faults = []
-        if self.by not in ("importance", "mask"):
-            faults.append(f"by is importance or mask, got {self.by}")
+        if self.by not in ("importance", "mask", "fisher"):
+            faults.append(f"by is importance, mask or fisher, got {self.by}")
+        if (self.by == "fisher") != isinstance(self, FisherWeighting):
+            faults.append(f"fisher is what FisherWeighting is by, got {self.by}; it names the stage with the scores")
         if not 0 < self.gamma <= 1:
             faults.append(f"gamma is an exponent in (0, 1], got {self.gamma}")
         if self.side not in ("row", "col"):
             faults.append(f"side is row or col, got {self.side}")
         if faults:
             raise ValueError("Weighting: " + "; ".join(faults))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FisherWeighting(Weighting):
+    """Rows count by their summed Fisher information, with the exponent that minimises the weighted error (FWSVD)."""
+
+    scores: Stage  # its artifact holds the information of this very model, [out, in] a matrix
+    by: Literal["importance", "mask", "fisher"] = "fisher"
+    gamma: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,38 +71,51 @@ class Factorize(Stage):
 
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Factor, save, and say what was lost and how each matrix was computed."""
-        source = bench.artifact(self.model)
-        model = models.load(source)
+        model = models.load(bench.artifact(self.model))
         layers = {name: layer for name, layer in models.matrices(model).items() if isinstance(layer, nn.Linear)}
-        scores = self._scores(source / IMPORTANCE, layers)
+        scores = self._scores(layers, bench)
         new: dict[str, nn.Module] = {}
         errors: list[float] = []
         ways: dict[str, int] = {}
-        for place, (name, layer) in enumerate(layers.items()):
-            weight = layer.weight.detach()
-            k = min(self.rank, *weight.shape)
-            if self.weighting is None:
-                factors = truncated_svd(weight, k)  # Eq. 2
-            else:
-                factors = weighted_svd(  # Eqs. 9-11
-                    weight, scores[name], k, gamma=self.weighting.gamma, side=self.weighting.side
-                )
+        found = side_by_side(lambda name: self._factors(name, layers[name], scores.get(name)), layers)
+        for (name, layer), factors in zip(layers.items(), found, strict=True):
             new[name] = LowRankLinear.from_factors(factors, layer.bias)
-            product = factors.outer.double() @ factors.inner.double()
-            errors.append(float(torch.linalg.norm(weight.double() - product) / torch.linalg.norm(weight.double())))
+            errors.append(_relative_error(layer.weight.detach(), factors))
             ways[factors.method] = ways.get(factors.method, 0) + 1
-            bench.progress(place + 1, len(layers))
+            bench.progress(len(new), len(layers))
         models.put(model, new)
         models.save(model, bench.folder)
-        return {
+        facts: dict[str, Json] = {
             "relative_error": round(sum(errors) / len(errors), 6),
             "svd": dict(ways),
             "matrices": len(layers),
         }
+        if self.weighting:  # a matrix whose scores are all zero has no row that counts more: plain SVD
+            facts["unweighted"] = sum(not bool(score.any()) for score in scores.values())
+        return facts
 
-    def _scores(self, path: "object", layers: Mapping[str, nn.Linear]) -> dict[str, Tensor]:
+    def _scores(self, layers: Mapping[str, nn.Linear], bench: Workbench) -> dict[str, Tensor]:
         if self.weighting is None:
             return {}
         if self.weighting.by == "mask":
             return {name: (layer.weight.detach() != 0).float() for name, layer in layers.items()}  # w/ M
-        return load_file(str(path))
+        source = self.weighting.scores if isinstance(self.weighting, FisherWeighting) else self.model
+        return load_file(bench.artifact(source) / IMPORTANCE)
+
+    def _factors(self, name: str, layer: nn.Linear, score: Tensor | None) -> Factors:
+        weight = layer.weight.detach()
+        k = min(self.rank, *weight.shape)
+        try:
+            if self.weighting is None:
+                return truncated_svd(weight, k)  # Eq. 2
+            gamma, side = self.weighting.gamma, self.weighting.side
+            return weighted_svd(weight, score, k, gamma=gamma, side=side)  # Eqs. 9-11
+        except ValueError as fault:  # NaN in the weights or their scores: what came before has diverged
+            raise MethodFailure(f"{name}: {fault}") from fault
+
+
+def _relative_error(weight: Tensor, factors: Factors) -> float:
+    """Frobenius norm of what the factors miss, as a share of the weight's; 0 for a weight of zeros."""
+    missed = weight.float() - factors.outer.float() @ factors.inner.float()
+    size = float(torch.linalg.norm(weight.float()))
+    return float(torch.linalg.norm(missed)) / size if size else 0.0

@@ -13,6 +13,7 @@ from methods.layers.mixed_rank import MixedRankLinear
 from methods.stages import parts
 from methods.stages.encode import Encode
 from methods.stages.stage import Json, Stage, Workbench
+from methods.training.features import Featured, FeatureDistillation
 from methods.training.loop import train
 from methods.training.mixed_rank import MixedRank
 from methods.training.objectives import Objective, TwoPass
@@ -56,6 +57,14 @@ class Retrain(Stage):
     seed: int
     mixing: Mixing | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse two teachings that do not go together."""
+        if self.mixing and isinstance(self.distillation, FeatureDistillation):
+            raise ValueError(
+                "Retrain: features are distilled into factors alone, and mixing swaps factors for their parents; "
+                "give one of mixing and FeatureDistillation"
+            )
+
     @property
     def effort(self) -> float:
         """Rows seen, each pass counted."""
@@ -69,14 +78,17 @@ class Retrain(Stage):
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Train, drop the parents, save."""
         model = models.load(bench.artifact(self.model))
-        objective: Objective = parts.distilled(self.data, self.teacher, self.distillation, bench)
+        single = parts.distilled(self.data, self.teacher, self.distillation, bench)
+        objective: Objective = single
+        if isinstance(self.distillation, FeatureDistillation):
+            teacher = models.load(bench.artifact(self.distillation.teacher), device=bench.device)
+            objective = Featured(single, teacher, self.distillation.beta)
         hooks: tuple[MixedRank, ...] = ()
         if self.mixing:
             _attach_parents(model, models.load(bench.artifact(self.mixing.parent)))
             draws = derive(self.seed, "mixed-rank")
             hooks = (MixedRank(self.mixing.p_init, self.mixing.passes, draws),)
             if self.mixing.consistency is not None:
-                single = parts.distilled(self.data, self.teacher, self.distillation, bench)
                 objective = TwoPass(single, self.mixing.consistency)
         models.moved(model, bench.device)
         facts = train(

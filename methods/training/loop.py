@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from methods.stages.failure import MethodFailure
 from methods.stages.stage import Json, Workbench
 from methods.training.batches import Encoded, shuffled
 from methods.training.checkpoint import Checkpoint, restore, store
-from methods.training.hooks import Hook
+from methods.training.hooks import Group, Hook
 from methods.training.objectives import Objective
 
 CHECKPOINT_SECONDS = "WEIGHIN_CHECKPOINT_SECONDS"  # how often training is saved; never changes a result
@@ -120,11 +121,11 @@ class Training:
         self.seed, self.bench, self.hooks, self.validate = seed, bench, hooks, validate
         self.per_epoch = steps_per_epoch(len(data), recipe.batch_size)
         self.total = recipe.epochs * self.per_epoch
-        self.optimizer = _optimizer(model, recipe)
-        self.parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
         self.progress = Progress()
         for hook in hooks:
             hook.start(model, self.total)
+        self.optimizer = _optimizer(model, recipe, [group for hook in hooks for group in hook.groups()])
+        self.parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
         torch.manual_seed(derive(seed, "dropout"))
         self.checkpoint = Checkpoint(model, self.optimizer, hooks, self.progress)
         restore(self.checkpoint, bench.scratch)
@@ -140,7 +141,7 @@ class Training:
         multiplier = learning_rate_multiplier(progress.step, self.total, self.recipe.warmup)
         rate = self.recipe.learning_rate * multiplier
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["peak"] * multiplier
         for hook in self.hooks:
             hook.before_step(progress.step)
         with torch.autocast(self.bench.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
@@ -181,15 +182,26 @@ class Training:
         return shuffled(self.data.lengths, self.recipe.batch_size, derive(self.seed, f"order/{epoch}"))
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Fused AdamW; biases and normalisation weights are not decayed."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
+def _optimizer(model: nn.Module, recipe: Recipe, others: Sequence[Group]) -> torch.optim.AdamW:
+    """Fused AdamW; biases and normalisation weights are not decayed, and hooks' groups have their own rates."""
+    taken = {id(parameter) for group in others for parameter in group.parameters}
+    trained = [each for each in model.parameters() if each.requires_grad and id(each) not in taken]
+    groups: list[dict[str, Any]] = [
         {
             "params": [parameter for parameter in trained if parameter.ndim > 1],
             "weight_decay": recipe.weight_decay,
         },
         {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    for group in groups:
+        group["peak"] = recipe.learning_rate
+    groups += [
+        {
+            "params": list(group.parameters),
+            "weight_decay": 0.0,  # AdamW's own default would pull every score to 0
+            "peak": group.learning_rate,
+        }
+        for group in others
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 

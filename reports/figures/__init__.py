@@ -1,4 +1,7 @@
-"""The registry of figures: a file `figure_<n>.py` in this folder is the figure 'figure<n>'."""
+"""The registry of figures: a file `figure_<n>.py` in this folder is the figure 'figure<n>'.
+
+A figure the paper does not have has a word for a number: `figure_critical_difference.py` is 'critical-difference'.
+"""
 
 import dataclasses
 import importlib
@@ -19,12 +22,21 @@ class Blueprint:
 
 
 def available() -> tuple[str, ...]:
-    """The names of the figures, sorted."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return tuple(sorted(name.replace("_", "") for name in names if name.startswith("figure_")))
+    """The names of the figures, sorted; the paper's first."""
+    return tuple(sorted(_modules(), key=lambda name: (not name.startswith("figure"), name)))
 
 
 def get(name: str) -> Blueprint:
     """The figure of this name, one of `available()`."""
-    module = importlib.import_module(f"reports.figures.{name.replace('figure', 'figure_')}")
+    module = importlib.import_module(f"reports.figures.{_modules()[name]}")
     return Blueprint(name, module.DEFAULTS, module.draw)
+
+
+def _modules() -> dict[str, str]:
+    """Name of the figure -> name of its file."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        prefix, _, rest = module.name.partition("_")
+        if prefix == "figure":
+            found[f"figure{rest}" if rest.isdigit() else rest.replace("_", "-")] = module.name
+    return found

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMS = ("png", "svg", "pdf")
-SETTINGS = {"svg.hashsalt": "weighin", "pdf.compression": 6, "font.size": 9}
 # What would tell the time of day or the drawing library's version.
 METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -25,6 +24,7 @@ METADATA: dict[str, dict[str, Any]] = {
 WORDS = 7.5  # points of the caption
 LETTER = 0.56 * WORDS / 72  # inches, the mean width of one
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # behind words that stand in a panel
+DIGITS = 4  # of a place on the sheet, as shares of its sides
 LINE = 1.35 * WORDS / 72  # inches
 
 
@@ -35,7 +35,8 @@ def sheet() -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams["font.size"] = 9
+        matplotlib.rcParams["svg.hashsalt"] = "weighin"  # names inside the file follow from its content
         yield
 
 
@@ -67,6 +68,8 @@ def legend(figure: "Figure") -> None:
 
 def words(figure: "Figure", sentences: Sequence[str]) -> None:
     """Write the caption and the footnotes below the panels; the sheet grows by what they need."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     width, height = figure.get_size_inches()
     lines = [
         row for one in sentences for row in textwrap.wrap(one, int((width - 0.3) / LETTER), break_on_hyphens=False)
@@ -75,11 +78,21 @@ def words(figure: "Figure", sentences: Sequence[str]) -> None:
     figure.set_size_inches(width, height + needed)
     share = needed / (height + needed)
     engine = figure.get_layout_engine()
-    assert engine is not None  # noqa: S101  # `panels` chose one
+    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # `panels` chose it
     engine.set(rect=(0, share, 1, 1 - share))
     figure.text(
         0.15 / width, share - 0.05 / (height + needed), "\n".join(lines), va="top", fontsize=WORDS, linespacing=1.2
     )
+    freeze(figure)
+
+
+def freeze(figure: "Figure") -> None:
+    """Lay the panels out once and for all, at rounded places: the solver's last bits differ from time to time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for panel in figure.axes:
+        left, bottom, width, height = (round(side, DIGITS) for side in panel.get_position(original=True).bounds)
+        panel.set_position((left, bottom, width, height))
 
 
 def reference(panel: "Axes", level: float, label: str) -> None:
@@ -108,13 +121,13 @@ def curve(
 
 
 def absent(panel: "Axes", text: str, across: float | None = None) -> None:
-    """Say in the panel that something is missing: in its middle, or upright at its foot, at `across`."""
+    """Say in the panel that something is missing: in its middle, or upright at its foot behind the lines."""
     if across is None:
         panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color="0.25", bbox=PAPER)
         return
     panel.text(
         across, 0.03, text, transform=panel.get_xaxis_transform(), rotation=90, ha="center", va="bottom",
-        fontsize=7, color="0.25", bbox=PAPER,
+        fontsize=7, color="0.25", zorder=1,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.records import Record
+from methods.contract import Family
 from methods.ops.rank import TOLERANCE
 from reports.figures import canvas
 from reports.figures.picture import NO_RUN, Picture, Place, Wanted, count, scene
@@ -22,7 +23,7 @@ DEFAULTS = Defaults(
     seeds=(1, 2, 3),
     methods=("svd-ft", "up-zero", "up-first"),
 )
-ASIDE = 0.02  # factor by which neighbouring lines are moved aside, so that whiskers do not cover each other
+ASIDE = 0.012  # factor by which neighbouring lines are moved aside, so that whiskers do not cover each other
 
 
 def draw(wanted: Wanted) -> Picture:
@@ -72,7 +73,8 @@ def _panel(panel: "Axes", wanted: Wanted, task: str, value: Callable[[Record], f
                 missing.setdefault(budget, []).append(wanted.label(method))
                 points.append((100 * budget, math.nan, 0.0))
         if any(math.isfinite(level) for _, level, _ in points):
-            canvas.curve(panel, *zip(*points, strict=True), label=wanted.label(method), place=place)
+            across, level, whiskers = zip(*points, strict=True)
+            canvas.curve(panel, across, level, whiskers, wanted.label(method), place)
     panel.set_xscale("log")
     panel.set_xlim(100 * min(wanted.budgets) / 1.2, 100 * max(wanted.budgets) * 1.2)
     panel.set_xticks(
@@ -101,14 +103,15 @@ def _caption(wanted: Wanted) -> str:
     splits = sorted({f"{record.split} of {record.task}" for record in wanted.records})
     matrices = {len(record.inspection.matrices) for record in wanted.records if record.inspection}
     over = f"the {matrices.pop()}" if len(matrices) == 1 else "all"
+    unseen = any(r.inspection is None and Family(r.family) is Family.FACTORIZATION for r in wanted.records)
+    factorized = "k (it was not measured)" if unseen else "that of the product of its factors"
     measured = f" Measured on {', '.join(splits)}." if splits else ""
     return (
         "Figure 2. Task metric (top) and average rank of the encoder matrices (bottom) by the share of the encoder's "
         f"matrix weights that is kept. {scene(wanted)}{measured} Points: mean over "
         f"{count(len(one) for one in found)}; whiskers: ± sample standard deviation (n-1). Dashed: the dense "
         f"fine-tuned model. Rank: singular values above {TOLERANCE}, mean over {over} encoder matrices; of a "
-        "factorized matrix: of the product of its factors. Lines are moved sideways a little, so that whiskers stay "
-        "apart."
+        f"factorized matrix: {factorized}. Lines are moved sideways a little, so that whiskers stay apart."
     )
 
 

@@ -61,7 +61,7 @@ class Wanted:
         shown = tuple(name for name in chosen if not _is_dense(name))
         kept = tuple(sorted(budgets or defaults.budgets, reverse=True))
         mine = [record for record in records if (record.method in shown and record.budget in kept) or _dense(record)]
-        there = {item.task for item in (*mine, *gaps)}
+        there = {record.task for record in mine} | {gap.task for gap in gaps}
         usual = defaults.tasks if not there or there & set(defaults.tasks) else tuple(sorted(there))
         named = tuple(tasks) or usual
         found = [record for record in mine if record.task in named]
@@ -74,7 +74,7 @@ class Wanted:
 
     def label(self, method: str) -> str:
         """How a method is printed; two methods of one label get their names too."""
-        labels = {item.method: item.label for item in (*self.gaps, *self.records)}
+        labels = {item.method: item.label for item in self._items}
         known = methods.available()
         for name in (*self.methods, method):
             labels.setdefault(name, known[name].title() if name in known else name)
@@ -84,7 +84,11 @@ class Wanted:
     @property
     def seeds(self) -> list[int]:
         """All seeds that were measured or asked for."""
-        return sorted({item.seed for item in (*self.records, *self.gaps)})
+        return sorted({item.seed for item in self._items})
+
+    @property
+    def _items(self) -> list[Record | Gap]:
+        return [*self.gaps, *self.records]
 
     def absences(self, places: Iterable[Place], lacking: Mapping[str, str]) -> list[str]:
         """A sentence for each reason that cells are not shown, or not with all seeds.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.records import Record
 from methods.contract import Family
-from reports.figures.canvas import save
+from reports.figures.canvas import freeze, save
 from reports.figures.palette import style
 from reports.statistics import mean, spread
 from reports.tables.consistency import check, one_a_seed
@@ -49,6 +49,7 @@ def draw(records: Sequence[Record], path: Path, order: Sequence[str] = ()) -> Pa
         if place < len(tasks):
             _panel(panel, [record for record in records if record.task == tasks[place]], methods)
     _words(figure, records)
+    freeze(figure)
     return save(figure, path)
 
 

@@ -40,7 +40,7 @@ def f1(confusion: Floats) -> Floats:
     """2 TP / (2 TP + FP + FN) of class 1; 0 where class 1 is neither predicted nor present."""
     right = 2 * confusion[..., 1, 1]
     counted = confusion[..., 1, :].sum(axis=-1) + confusion[..., :, 1].sum(axis=-1)
-    return np.divide(right, counted, out=np.zeros_like(right), where=counted > 0)
+    return np.asarray(np.divide(right, counted, out=np.zeros_like(right), where=counted > 0), dtype=np.float64)
 
 
 def matthews(confusion: Floats) -> Floats:
@@ -49,7 +49,8 @@ def matthews(confusion: Floats) -> Floats:
     present, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
     covariance = n * np.trace(confusion, axis1=-2, axis2=-1) - (present * predicted).sum(axis=-1)
     spread = (n**2 - np.square(present).sum(axis=-1)) * (n**2 - np.square(predicted).sum(axis=-1))
-    return np.divide(covariance, np.sqrt(spread), out=np.zeros_like(covariance), where=spread > 0)
+    correlation = np.divide(covariance, np.sqrt(spread), out=np.zeros_like(covariance), where=spread > 0)
+    return np.asarray(correlation, dtype=np.float64)
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "f1": f1, "matthews": matthews}

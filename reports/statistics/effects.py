@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy.typing as npt
-from scipy import special
+from scipy import special, stats
 
 from reports.statistics.arrays import pair, share, vector
+
+FAR = 300.0  # t beyond which inverting the noncentral t fails and its limit agrees to 1e-4
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,16 @@ def correction(df: int) -> float:
 def _effect(who: str, difference: float, sd: float, df: int, scale: float, alpha: float) -> Effect:
     d = difference / _positive(who, sd)
     J, tail = correction(df), share(who, "alpha", alpha) / 2
-    low, high = (float(special.nctdtrinc(df, 1 - p, d * scale)) / scale for p in (tail, 1 - tail))
+    low, high = (_noncentrality(df, p, d * scale) / scale for p in (tail, 1 - tail))
     return Effect(d, sd, df, J, J * d, (1 - 3 / (4 * df - 1)) * d, J * low, J * high)
+
+
+def _noncentrality(df: int, p: float, t: float) -> float:
+    """The noncentrality with P(T > t) = p."""
+    if abs(t) < FAR:
+        return float(special.nctdtrinc(df, 1 - p, t))
+    # T = (Z + noncentrality) / sqrt(V / df): far out Z vanishes beside the rest, and V alone is left
+    return t * math.sqrt(stats.chi2.ppf(p if t > 0 else 1 - p, df) / df)
 
 
 def _positive(who: str, sd: float) -> float:

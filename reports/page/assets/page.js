@@ -262,7 +262,7 @@ function figuresOf(found, across, metric) {
       x: ACROSS[across][0], y: `${name} (points)`, log: true, lines: trade, front: front(trade),
       level: dense.map((cell) => [cell.label, scoreOf(cell, metric)[0]]),
       empty: "No compressed method has this metric in this setting." },
-    { title: `${name} against p_init`, x: "p_init: share of dense updates at the start", y: `${name} (points)`,
+    { title: `${name} against p_init`, x: "p_init", y: `${name} (points)`,
       lines: lines(compressed, (cell) => `${base(cell)} at ${share(cell.budget)}`, (cell) => cell.p_init, score, metric),
       empty: "No run of this setting names its p_init; a sweep does: --methods 'lpaf(p_init=0.1),lpaf(p_init=0.5)'." },
     { title: "Rank against v", x: "v: weights kept by pruning (%)", y: "average numerical rank", zero: true,
@@ -336,6 +336,7 @@ async function refreshPlots() {
     plots.drawn.push({ figure, node });
     return el("figure", {}, el("h2", {}, figure.title), node, numbers(figure));
   }));
+  if (!window.Plotly) status.textContent = "Reading the library that draws …";
   try {
     await library();
     drawPlots();
