@@ -19,10 +19,9 @@ def sizes(folder: Path, length: int) -> Sizes:
         length: Word pieces of the one input whose multiply-accumulates are counted.
     """
     model = models.load(folder, attention="eager")  # fvcore does not see fused attention
-    stored = nonzero = dense = 0
+    stored = nonzero = 0
     for layer in models.matrices(model).values():
         weights = (layer.inner.weight, layer.outer.weight) if isinstance(layer, LowRankLinear) else (layer.weight,)
-        dense += layer.out_features * layer.in_features
         stored += sum(weight.numel() for weight in weights)
         nonzero += sum(int(torch.count_nonzero(weight)) for weight in weights)
     return Sizes(
@@ -31,7 +30,7 @@ def sizes(folder: Path, length: int) -> Sizes:
         whole_parameters=sum(parameter.numel() for parameter in model.parameters()),
         macs=macs(model, length),
         macs_length=length,
-        dense_encoder_weights=dense,
+        dense_encoder_weights=models.dense_weights(model),
     )
 
 

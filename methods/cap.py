@@ -67,5 +67,11 @@ class CAP(Compressor):
         """The authors' names of the two."""
         return "CAP-soft" if self.soft else "CAP-m"
 
+    def notes(self, setting: Setting) -> tuple[str, ...]:
+        """What regression leaves of the contrastive terms."""
+        if setting.task.kind != "regression":
+            return ()
+        return ("scores are no classes: the contrastive terms are the unsupervised ones alone",)
+
 
 METHODS = {"cap": CAP(), "cap-soft": CAP(soft=True)}

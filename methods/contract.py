@@ -188,7 +188,7 @@ class Compressor(ABC):
     To add a baseline, write one file `methods/<name>.py`:
 
     1. a frozen dataclass that derives from `Compressor`; each knob is a field with the paper's value as default;
-    2. the class data below: `label`, `family`, `source`, and where they apply `space` and `refuses`;
+    2. the class data below: `label`, `family`, `source`, and where they apply `space`, `refuses`, `excess`;
     3. `plan(setting)`, which *describes* the work as a stage and runs nothing. Most methods compose the stages
        of `methods/stages`; `methods/steps.py` has the common ones (`dense`, `teacher_logits`, `encoded`). The
        artifact of the stage returned is the compressed model (write it with `methods.models.save`);
@@ -213,6 +213,9 @@ class Compressor(ABC):
     """What may be tuned: field name -> optuna distribution."""
     refuses: ClassVar[Mapping[str, str]] = {}
     """Task kinds this method has no answer for -> the reason, which the table prints."""
+
+    excess: ClassVar[float] = 0.0
+    """How far above its budget a model may be, as a share of the dense encoder: for methods whose unit is a layer."""
 
     @abstractmethod
     def plan(self, setting: Setting) -> Stage:

@@ -4,7 +4,7 @@ transformers is imported where it is used: planning a table needs none of it, an
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,42 @@ def matrices(model: nn.Module) -> dict[str, nn.Linear | LowRankLinear]:
         if isinstance(module, nn.Linear | LowRankLinear) and not inside:
             found[name] = module
     return found
+
+
+def dense_weights(model: "PreTrainedModel") -> int:
+    """Matrix weights of the dense encoder that a model stands for: the 100 % of its budget.
+
+    A shallower student's configuration names them; any other model has all the matrices itself.
+    """
+    given = getattr(model.config, "dense_encoder_weights", None)
+    return given or sum(layer.out_features * layer.in_features for layer in matrices(model).values())
+
+
+def keep_layers(model: "PreTrainedModel", layers: Sequence[int]) -> None:
+    """Keep some encoder layers of a model, in the order given, and note in its configuration what it is a part of.
+
+    Args:
+        model: Changed in place.
+        layers: Numbers from 0.
+
+    Raises:
+        ValueError: There is no such layer.
+        UnsupportedEncoderError: Layers share their weights, so that none can be left out.
+    """
+    name, stack = encoder_layers(model)
+    if len(stack) != model.config.num_hidden_layers:
+        raise UnsupportedEncoderError(
+            f"{type(model).__name__}: a shallower student takes layers with weights of their own, got {len(stack)} "
+            f"for {model.config.num_hidden_layers} layers; choose an encoder such as BERT, RoBERTa or DistilBERT"
+        )
+    absent = [layer for layer in layers if not 0 <= layer < len(stack)]
+    if absent or not layers:
+        raise ValueError(
+            f"the encoder has layers 0 to {len(stack) - 1}, got {list(layers)}; choose one or more of them"
+        )
+    model.config.dense_encoder_weights = dense_weights(model)
+    put(model, {name: nn.ModuleList(stack[layer] for layer in layers)})
+    model.config.num_hidden_layers = len(layers)
 
 
 def moved(model: "PreTrainedModel", device: str) -> "PreTrainedModel":

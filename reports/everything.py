@@ -72,17 +72,20 @@ def scenes(records: Sequence[Record], backbone: str | None = None, protocol: str
     return [Scene(*names, tuple(found[names])) for names in sorted(found)]
 
 
-def outcomes(runs: Path, found: Sequence[Scene], paper: bool | None = None) -> Iterator[Outcome]:
+def outcomes(
+    runs: Path, found: Sequence[Scene], paper: bool | None = None, names: Sequence[str] = ()
+) -> Iterator[Outcome]:
     """Every table and figure of every scene, one after the other.
 
     Args:
         runs: the folder of the records.
         found: from `scenes`.
         paper: as for `reports.tables.finish.finished`.
+        names: tables and figures; none for all.
     """
     evidence = Evidence(runs)
     for scene in found:
-        for name in (*tables.available(), *figures.available()):
+        for name in names or (*tables.available(), *figures.available()):
             try:
                 drawn = _drawn(name, scene, evidence, paper)
             except MixedRecordsError as fault:
@@ -134,17 +137,20 @@ def words(summary: Summary) -> Iterator[str]:
 
 def _drawn(name: str, scene: Scene, evidence: Evidence, paper: bool | None) -> Table | Picture | None:
     blueprint = figures.get(name) if name in figures.available() else tables.get(name)
+    usual = blueprint.defaults
+    least = min(2, len(usual.methods or ("any",)))  # one row of several says nothing
     records = selection.usual(blueprint, scene.records)
     if isinstance(blueprint, tables.Blueprint):
-        return selection.table_of(blueprint, records, evidence, paper=paper) if _compressed(records) else None
-    wanted = Wanted.of(blueprint.defaults, records, runs=evidence.runs, source=evidence.source)
-    picture = blueprint.draw(wanted) if _compressed(wanted.records) else None
+        enough = _compressed(records) >= least
+        return selection.table_of(blueprint, records, evidence, paper=paper) if enough else None
+    wanted = Wanted.of(usual, records, runs=evidence.runs, source=evidence.source)
+    picture = blueprint.draw(wanted) if _compressed(wanted.records) >= least else None
     return picture if picture and picture.rows else None
 
 
-def _compressed(records: Sequence[Record]) -> bool:
-    """Whether there is more than the dense reference."""
-    return any(Family(record.family) is not Family.REFERENCE for record in records)
+def _compressed(records: Sequence[Record]) -> int:
+    """How many methods there are beside the dense reference."""
+    return len({record.method for record in records if Family(record.family) is not Family.REFERENCE})
 
 
 def _expected(outcome: Outcome, summary: Summary) -> tuple[Path, ...]:

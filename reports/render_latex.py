@@ -54,7 +54,7 @@ def _sign(sign: str) -> str:
         return sign
     if sign in RAISED:
         return f"\\textsuperscript{{{RAISED[sign]}}}"
-    base, *marks = unicodedata.normalize("NFD", sign)
+    base, *marks = list(unicodedata.normalize("NFD", sign))
     if len(marks) == 1 and marks[0] in ACCENTS and base.isascii() and base.isalpha():
         return f"\\{ACCENTS[marks[0]]}{{{base}}}"
     return f"{{[}}U+{ord(sign):04X}{{]}}"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -17,7 +18,7 @@ from sample_records import FAMILIES, sample, samples, with_predictions
 
 import weighin
 from benchmarks.records import Record
-from reports import everything, figures, selection
+from reports import everything, figures, selection, tables
 from reports.evidence import Evidence
 from reports.figures import figure_critical_difference, figure_pareto
 from reports.figures.picture import Picture, Wanted
@@ -30,7 +31,7 @@ def call(*words: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("measured") / "runs"
-    with_predictions(folder, samples())
+    with_predictions(folder, samples(budgets=(0.5,)))
     return folder
 
 
@@ -93,6 +94,14 @@ def test_check_names_each_file_that_no_longer_fits(runs: Path, written: Path, tm
     }
 
 
+def test_the_committed_reports_fit_the_committed_records() -> None:
+    results = Path(__file__).parent.parent / "results"
+    if not (results / "reports").is_dir():
+        pytest.skip("results/reports lies in a checkout, not in a package")
+    found = everything.scenes(_read(results / "runs"))
+    assert everything.check(results / "reports", _tables(results / "runs", found)).differing == []
+
+
 def test_new_predictions_make_a_table_stale(tmp_path: Path) -> None:
     records = with_predictions(tmp_path / "runs", samples(("rte",), (0.5,)))
     found = everything.scenes(records)
@@ -115,9 +124,9 @@ def test_backbones_and_protocols_have_folders_of_their_own_and_one_fault_does_no
     records[-1] = dataclasses.replace(records[-1], task_fingerprint="another")
     summary = everything.write(tmp_path, _tables(tmp_path, everything.scenes(records)))
     folders = sorted({path.parent.name for path in summary.files})
-    assert len(folders) == 2
-    assert re.fullmatch(r"mini-q_1-[0-9a-f]{6}", folders[0])
-    assert folders[1] == "mini-quick"
+    assert len(folders) == 3
+    assert all(re.fullmatch(r"mini-q_1-[0-9a-f]{6}", name) for name in folders[:2])
+    assert folders[2] == "mini-quick"
     assert any("table2 of mini, protocol q?1: a task has one state of its data" in fault for fault in summary.faults)
 
 
@@ -140,9 +149,9 @@ def test_the_front_is_what_nothing_beats() -> None:
 
 def test_cliques_are_runs_that_are_not_separated() -> None:
     ranks = [1.0, 1.5, 2.5, 4.0]
-    apart = [[abs(a - b) > 1.2 for b in ranks] for a in ranks]
+    apart = np.array([[abs(a - b) > 1.2 for b in ranks] for a in ranks])
     assert figure_critical_difference.cliques(ranks, apart) == [(0, 1), (1, 2)]
-    assert figure_critical_difference.cliques(ranks, [[True] * 4] * 4) == []
+    assert figure_critical_difference.cliques(ranks, np.ones((4, 4), dtype=bool)) == []
 
 
 def pictured(name: str, records: list[Record]) -> Picture:
@@ -208,4 +217,4 @@ def _read(runs: Path) -> list[Record]:
 
 
 def _tables(runs: Path, found: list[everything.Scene]) -> Iterator[everything.Outcome]:
-    return (one for one in everything.outcomes(runs, found) if one.name.startswith("table"))
+    return everything.outcomes(runs, found, names=tables.available())

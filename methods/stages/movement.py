@@ -12,7 +12,6 @@ from methods.layers.masked import MaskedLinear
 from methods.stages import parts
 from methods.stages.encode import Encode
 from methods.stages.prune import Schedule
-from methods.stages.spectra import spectra
 from methods.stages.stage import Json, Stage, Workbench
 from methods.training.contrastive import Banks, Contrastive, Terms
 from methods.training.hooks import Hook
@@ -114,10 +113,7 @@ class MovementPrune(Stage):
             model, {name: layer.export() for name, layer in model.named_modules() if isinstance(layer, MaskedLinear)}
         )
         models.save(model, bench.folder)
-        notes: list[Json] = []
-        if self.contrast and self.data.task_kind == "regression":
-            notes.append("scores are no classes: the contrastive terms are the unsupervised ones alone")
-        return {**facts, "spectrum": dict(spectra(model)), "notes": notes}
+        return facts
 
 
 def _freeze_embeddings(model: nn.Module) -> None:

@@ -42,8 +42,7 @@ class Checkpoint:
 def store(checkpoint: Checkpoint, scratch: Path) -> None:
     """Write the checkpoint, whole or not at all."""
     tensors: dict[str, Tensor] = {f"model/{name}": tensor for name, tensor in checkpoint.model.state_dict().items()}
-    for place, state in checkpoint.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{place}/{name}": tensor for name, tensor in state.items()}
+    tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(checkpoint.optimizer).items()}
     for place, hook in enumerate(checkpoint.hooks):
         tensors |= {f"hook/{place}/{name}": tensor for name, tensor in hook.state().items()}
     tensors["random/cpu"] = torch.get_rng_state()
@@ -64,15 +63,10 @@ def restore(checkpoint: Checkpoint, scratch: Path) -> bool:
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as fault:
         print(f"checkpoint {path.name} is not readable ({fault}); training starts again from step 0")  # noqa: T201  # goes to the stage's log
         return False
-    checkpoint.model.load_state_dict(_below(tensors, "model/"))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below(tensors, "optimizer/").items():
-        place, _, leaf = name.partition("/")
-        state.setdefault(int(place), {})[leaf] = tensor
-    groups = checkpoint.optimizer.state_dict()["param_groups"]
-    checkpoint.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    checkpoint.model.load_state_dict(below(tensors, "model/"))
+    load_optimizer(checkpoint.optimizer, below(tensors, "optimizer/"))
     for number, hook in enumerate(checkpoint.hooks):
-        hook.load_state(_below(tensors, f"hook/{number}/"))
+        hook.load_state(below(tensors, f"hook/{number}/"))
     torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random/cuda"])
@@ -81,7 +75,23 @@ def restore(checkpoint: Checkpoint, scratch: Path) -> bool:
     return True
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimizer remembers of its parameters, by place in its groups: `<place>/<name>`."""
+    state = optimizer.state_dict()["state"]
+    return {f"{place}/{name}": tensor for place, each in state.items() for name, tensor in each.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Take back what `optimizer_tensors` gave; the groups stay as they are."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        place, _, leaf = name.partition("/")
+        state.setdefault(int(place), {})[leaf] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -1,5 +1,7 @@
 """What a batch's loss is: plain supervision, distillation, and two-pass consistency training."""
 
+import inspect
+from functools import cache
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -19,8 +21,20 @@ class Objective(Protocol):
 
 def logits_of(model: nn.Module, batch: Batch) -> Tensor:
     """The model's logits in float32, [rows, outputs]."""
-    logits: Tensor = model(**batch.inputs).logits
+    logits: Tensor = model(**inputs_of(model, batch)).logits
     return logits.float()
+
+
+def inputs_of(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """What of a batch the model reads: the rows are cut as the teacher wants them, and DistilBERT has no segments."""
+    if "token_type_ids" in batch.inputs and not _reads_segments(type(model)):
+        return {name: tensor for name, tensor in batch.inputs.items() if name != "token_type_ids"}
+    return batch.inputs
+
+
+@cache
+def _reads_segments(kind: type[nn.Module]) -> bool:
+    return "token_type_ids" in inspect.signature(kind.forward).parameters
 
 
 class Supervised:
@@ -31,7 +45,11 @@ class Supervised:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean over the batch."""
-        return supervised(logits_of(model, batch), batch.labels, self.kind)
+        return self.of_logits(logits_of(model, batch), batch)
+
+    def of_logits(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Mean over the batch."""
+        return supervised(logits, batch.labels, self.kind)
 
 
 class Distilled:

@@ -1,0 +1,97 @@
+"""Shallower students: how many layers a budget pays for, which budgets a depth cannot meet, where students start."""
+
+from methods.contract import Setting
+from methods.stages.stage import Stage
+from methods.stages.student import Student
+from methods.steps import encoded
+
+LAYER_EXCESS = 0.01
+"""How far above its budget a whole number of layers may be, as a share of the dense encoder's matrix weights.
+
+The field prints 2 of 12 layers, 16.7 %, in the column of 16 %.
+"""
+
+
+def weights_by_layer(setting: Setting) -> tuple[int, ...]:
+    """Matrix weights of each layer of the backbone, in its own order, found by the number in the matrices' names."""
+    found: dict[str, int] = {}
+    for name, (out, into) in setting.backbone.matrices.items():
+        prefix = next(
+            ".".join(name.split(".")[: place + 1]) for place, part in enumerate(name.split(".")) if part.isdigit()
+        )
+        found[prefix] = found.get(prefix, 0) + out * into
+    return tuple(found.values())
+
+
+def depth(setting: Setting) -> int:
+    """How many layers the backbone has."""
+    return len(weights_by_layer(setting))
+
+
+def dense_weights(setting: Setting) -> int:
+    """The 100 % of every budget: all matrix weights of the backbone."""
+    return sum(weights_by_layer(setting))
+
+
+def layers_for(setting: Setting) -> int:
+    """The number of layers nearest to the budget that is not above it by more than `LAYER_EXCESS`.
+
+    6, 3 and 2 of 12 layers for 50, 25 and 16 %.
+
+    Raises:
+        ValueError: Not even one layer fits.
+    """
+    reason = refusal(setting)
+    if reason:
+        raise ValueError(reason)
+    return max(count for count in range(1, depth(setting) + 1) if _share(setting, count) <= _most(setting))
+
+
+def refusal(setting: Setting, least: int = 1) -> str | None:
+    """Why no student of `least` layers or more meets the budget, or None."""
+    share = _share(setting, least)
+    if share <= _most(setting):
+        return None
+    whole = depth(setting)
+    return (
+        f"a student of whole layers keeps {least} or more of {whole}, {100 * share:.3g} % at least; "
+        f"the budget is {100 * setting.budget.kept:.3g} %: ask for {100 * (share - LAYER_EXCESS):.3g} % or more, "
+        "or take a deeper backbone"
+    )
+
+
+def first_layers(setting: Setting) -> Student:
+    """The student most methods begin with: the backbone's first layers under a fresh head (Sun et al., 2019)."""
+    return student(setting, tuple(range(layers_for(setting))))
+
+
+def student(setting: Setting, layers: tuple[int, ...], encoder: str | Stage | None = None) -> Student:
+    """Chosen layers (0-based) of the backbone, or of the encoder given, under a fresh head.
+
+    Args:
+        setting: Backbone, task and seed.
+        layers: Which layers, in order.
+        encoder: A fingerprint, or a stage whose artifact is a pre-trained encoder; None: the backbone.
+    """
+    return Student(
+        encoder=setting.backbone.fingerprint if encoder is None else encoder,
+        layers=layers,
+        data=encoded(setting),
+        dense_weights=dense_weights(setting),
+        seed=setting.seed,
+    )
+
+
+def evenly(students: int, teachers: int) -> tuple[int, ...]:
+    """The teacher's layer (1-based) of each student layer: g(m) = m N / M, rounded down (Jiao et al., 2020, 3.1)."""
+    return tuple(layer * teachers // students for layer in range(1, students + 1))
+
+
+def _share(setting: Setting, count: int) -> float:
+    """What the first `count` layers keep."""
+    layers = weights_by_layer(setting)
+    return sum(layers[:count]) / sum(layers)
+
+
+def _most(setting: Setting) -> float:
+    return setting.budget.kept + LAYER_EXCESS
