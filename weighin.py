@@ -38,9 +38,7 @@ app = typer.Typer(
 )
 WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
 TableName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, figure2.")]
-ReportName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A table or figure, e.g. table2; or 'all', or 'page'.")
-]
+ReportName = Annotated[str, typer.Argument(metavar="NAME", help="A table or figure (table2), 'all' or 'page'.")]
 Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
 Data = Annotated[
     str | None,
