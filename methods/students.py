@@ -87,6 +87,26 @@ def evenly(students: int, teachers: int) -> tuple[int, ...]:
     return tuple(layer * teachers // students for layer in range(1, students + 1))
 
 
+def spread(students: int, teachers: int) -> tuple[int, ...]:
+    """Teacher layers (0-based) from the first to the last, half-way ones rounded down: 0, 2, 4, 7, 9, 11 for 6 of 12.
+
+    Those that the published DistilBERT began with (scripts/extract_distilbert.py); one layer alone is the first.
+    """
+    if students == 1:
+        return (0,)
+    gaps = 2 * (students - 1)
+    return tuple((2 * place * (teachers - 1) + students - 2) // gaps for place in range(students))
+
+
+def fallback(label: str, layers: tuple[int, ...]) -> str:
+    """What a reader must know of a student that was not pre-trained as one; layers are 0-based."""
+    kept = ", ".join(str(layer + 1) for layer in layers)
+    return (
+        f"{label}: no general distillation on a text corpus; the student began as the backbone's layers {kept}, "
+        "so expect less than the published number"
+    )
+
+
 def _share(setting: Setting, count: int) -> float:
     """What the first `count` layers keep."""
     layers = weights_by_layer(setting)

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from methods.layers.low_rank import LowRankLinear
 from methods.layers.mixed_rank import MixedRankLinear
+from methods.ops import pretraining
 from methods.ops.importance import Sensitivity
 from methods.ops.losses import consistency, distillation, supervised, unified
 from methods.ops.masking import apply_, drop_smallest, prune_masks
@@ -351,13 +352,30 @@ def check_span_distillation(case: Case) -> None:
         close(total, expected["total"], tolerance)
 
 
-def skip_pretraining(case: Case) -> None:
-    pytest.skip(f"{case['name']}: DistilBERT's pre-training step (MLM, cosine) has no function of ours")
+def check_pretraining(case: Case) -> None:
+    """DistilBERT's step: four terms, their sum, and the student's gradients."""
+    given, expected, tolerance = case["inputs"], case["expected"], case["tolerance"]
+    teacher = pretraining.Words(*(tensor(given["teacher"][name]) for name in ("logits", "hidden")))
+    student = pretraining.Words(*(tensor(given["student"][name]).requires_grad_() for name in ("logits", "hidden")))
+    weights = pretraining.Weights(
+        **{name: given[f"alpha_{name}"] for name in ("ce", "mlm", "cos", "mse")},
+        temperature=given["T"],
+        targets_only=given["restrict_ce_to_mask"],
+    )
+    rest = torch.tensor(given["mlm_labels"]), torch.tensor(given["attention_mask"]), weights
+    for name, value in pretraining.terms(student, teacher, *rest).items():
+        close(value, expected[name], tolerance)
+    loss = pretraining.total(student, teacher, *rest)
+    close(loss, expected["total"], tolerance)
+    logits, hidden = torch.autograd.grad(loss, (student.logits, student.hidden))
+    for name, gradient in (("logits", logits), ("hidden", hidden)):
+        if f"grad_student_{name}" in expected:
+            close(gradient, expected[f"grad_student_{name}"], tolerance)
 
 
 # By an input field that only its kind of case has; the first that is there decides.
 KD: dict[str, Check] = {
-    "mlm_labels": skip_pretraining,
+    "mlm_labels": check_pretraining,
     "start_logits_stu": check_span_distillation,
     "student_logits": check_unified_classification,
     "target": check_unified_regression,

@@ -1,9 +1,12 @@
 """Losses between the insides of two models: hidden states, attention scores, relations. Teachers get no gradient."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+Counted = Literal["tokens", "keys", "all"]
 MASKED = -1e4  # what BERT's published code adds to the scores of padding
 
 
@@ -43,16 +46,16 @@ def hidden_error(student: Tensor, teacher: Tensor, mask: Tensor | None = None) -
     return square.mean() if mask is None else _weighted(square, mask.unsqueeze(-1))
 
 
-def score_error(student: Tensor, teacher: Tensor, mask: Tensor, *, padding: bool = False) -> Tensor:
+def score_error(student: Tensor, teacher: Tensor, mask: Tensor, *, counted: Counted = "tokens") -> Tensor:
     """Return the mean squared error between raw attention scores (Jiao et al., 2020, Eq. 7).
 
     Args:
         student: scores before mask and softmax, `[rows, heads, length, length]`.
         teacher: same shape.
         mask: `[rows, length]`, 1 where there is a token.
-        padding: False: mean over pairs of tokens. True: the published code, which sets scores of padded keys
-            (and any at or below -100) to zero and lets them count in the mean, so that the loss depends on how
-            far rows are padded.
+        counted: What the mean runs over. `tokens`: pairs of tokens, so that padding changes nothing. `keys`: all
+            queries and the keys that are tokens. `all`: everything, the scores of padded keys (and any at or below
+            -100) set to zero, as in the published code; like `keys` it depends on how far rows are padded.
 
     Raises:
         ValueError: shapes differ.
@@ -60,10 +63,11 @@ def score_error(student: Tensor, teacher: Tensor, mask: Tensor, *, padding: bool
     _same_shape("score_error", student, teacher)
     teacher = teacher.detach()
     keys = mask.bool()[:, None, None, :]
-    if padding:
+    if counted == "all":
         student, teacher = (_cleared(scores, keys) for scores in (student, teacher))
         return functional.mse_loss(student, teacher)
-    return _weighted((student - teacher).square(), keys & mask.bool()[:, None, :, None])
+    queries = mask.bool()[:, None, :, None]
+    return _weighted((student - teacher).square(), keys & queries if counted == "tokens" else keys)
 
 
 def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
