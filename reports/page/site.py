@@ -13,7 +13,7 @@ from reports import lint_paper, output, published, selection
 from reports.evidence import Evidence
 from reports.faults import UsageError
 from reports.page import data, headline, library, paper
-from reports.page.cells import Cell, Setting, canonical, cells
+from reports.page.cells import Cell, Score, Setting, canonical, cells
 from reports.page.embed import embedded
 from reports.page.names import Names
 from reports.page.predictions import Summaries
@@ -123,6 +123,6 @@ def _majorities(found: Sequence[Cell], details: Mapping[str, Any]) -> dict[Setti
     return shares
 
 
-def _points(score: headline.Score) -> str:
+def _points(score: Score) -> str:
     """Mean and standard deviation: '70.1 ± 0.4'."""
     return f"{score.mean:.1f}" + ("" if score.sd is None else f" ± {score.sd:.1f}")
