@@ -130,7 +130,8 @@ def relations(vectors: Tensor) -> Tensor:
     Returns:
         `[rows, heads, length, length]`; widths d of student and teacher may differ.
     """
-    return vectors @ vectors.transpose(-1, -2) * vectors.shape[-1] ** -0.5
+    scaling: float = vectors.shape[-1] ** -0.5
+    return vectors @ vectors.transpose(-1, -2) * scaling
 
 
 def regrouped(vectors: Tensor, heads: int) -> Tensor:
