@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 WHAT, WHERE, HOW = "What is measured", "Where things are kept", "How it runs"
 TableName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, figure2.")]
-ReportName = Annotated[str, typer.Argument(metavar="NAME", help="The table or figure, e.g. table2, or 'all'.")]
+ReportName = Annotated[str, typer.Argument(metavar="NAME", help="A table or figure (table2), 'all' or 'page'.")]
 Backbone = Annotated[str, typer.Option(help="'mini', a folder, or a hub id (id@revision).", rich_help_panel=WHAT)]
 Data = Annotated[
     str | None,
@@ -203,7 +203,9 @@ def report(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write here. Else tables are printed, figures go beside the records."),
+        typer.Option(
+            metavar="PATH", help="Write here. Else tables are printed, figures and the page go beside the records."
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="With 'all': write nothing, say which files do not fit the records.")
@@ -217,7 +219,7 @@ def report(
     paper: Paper = None,
     json: AsJson = False,
 ) -> None:
-    """Print a table, or draw a figure, from the records there are; or write all of them into a folder."""
+    """Print a table, or draw a figure, from the records there are; or write all of them, or a page, into a folder."""
     with _told():
         from reports import blueprints, figures, output, selection
         from reports.figures.picture import Picture
@@ -225,6 +227,10 @@ def report(
         chosen = {"--format": form, "--tasks": tasks, "--methods": methods, "--budgets": budgets}
         if table == "all":
             _report_all(out or runs.parent / "reports", runs, backbone, protocol, paper, check, json, chosen)
+            return
+        if table == "page":
+            others = {"--backbone": backbone, "--protocol": protocol, "--paper": paper, "--check": check or None}
+            _report_page(out, runs, chosen | others, json)
             return
         if check:
             raise faults.UsageError("--check is for 'weighin report all'; leave it out")
@@ -477,6 +483,17 @@ def _end(results: "Results") -> None:
         _say(reason)
     if results.failed:
         raise typer.Exit(1)
+
+
+def _report_page(out: Path | None, runs: Path, unwanted: Mapping[str, Any], json: bool) -> None:
+    """Write the static page of all records; `unwanted` are the options it does not have."""
+    from reports.page import site
+
+    written = site.write(runs, out, unwanted)
+    if json:
+        _print_json({"written": written})
+    else:
+        _say(f"written: {written[0]}")
 
 
 def _report_all(

@@ -104,12 +104,9 @@ class Experiment:
         return {key: _common(cells) for key, cells in served.items()}
 
     def measure(
-        self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False, paper: bool | None = None
+        self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False
     ) -> tuple[Results, Table | Picture]:
-        """Compute what is missing, with bars on a terminal, and draw the table or figure.
-
-        `paper`: whether a table has the paper's numbers beside ours; None: where it has any of the cells.
-        """
+        """Compute what is missing, with bars on a terminal, and draw the table or figure."""
         with Watch({key: stage.effort for key, stage in self.stages().items()}) as events:
             results = experiment.execute(
                 self.cells,
@@ -125,7 +122,7 @@ class Experiment:
         asked = self.options
         if isinstance(self.blueprint, tables.Blueprint):
             return results, finished(
-                self.blueprint, results.records, Evidence(runs), missing, asked.methods, asked.tasks, paper
+                self.blueprint, results.records, Evidence(runs), missing, asked.methods, asked.tasks
             )
         shown = Wanted.of(
             self.blueprint.defaults,

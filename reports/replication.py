@@ -68,8 +68,8 @@ def _verdict(cell: Published, records: Sequence[Record], margin: float, protocol
         for record in records
         if record.task == task
         and record.protocol == protocol
-        and _is_encoder(record, cell.backbone)
-        and _is_method(record, cell)
+        and is_encoder(record, cell.backbone)
+        and is_method(record, cell)
     ]
     if not found:
         return Replication(cell, "not testable", f"no record of {_asked(cell, protocol)}")
@@ -77,7 +77,7 @@ def _verdict(cell: Published, records: Sequence[Record], margin: float, protocol
         seeds = one_a_seed(found)
     except MixedRecordsError as fault:
         return Replication(cell, "not testable", str(fault))
-    values = [value for record in seeds if (value := _value(record, cell, split)) is not None]
+    values = [value for record in seeds if (value := value_of(record, cell, split)) is not None]
     if len(values) < len(seeds):
         return Replication(cell, "not testable", f"our records of it have no {cell.metric}")
     if len(values) < 2:
@@ -101,7 +101,7 @@ def _judged(cell: Published, values: Sequence[float], interval: tuple[float, flo
     return Replication(cell, verdict, said, mean(values), len(values), low, high)
 
 
-def _is_method(record: Record, cell: Published) -> bool:
+def is_method(record: Record, cell: Published) -> bool:
     """The cell's method at the cell's budget, with the rank the budget gives or the cell's own."""
     if cell.method == "dense":
         return is_dense(record)
@@ -109,7 +109,7 @@ def _is_method(record: Record, cell: Published) -> bool:
     return fits and is_named(record, cell.method, free=("rank",))
 
 
-def _value(record: Record, cell: Published, split: str | None) -> float | None:
+def value_of(record: Record, cell: Published, split: str | None) -> float | None:
     """Our value in the cell's unit, None where the record has none."""
     if cell.metric == "average rank":
         return record.ranks.get("rank")
@@ -117,7 +117,7 @@ def _value(record: Record, cell: Published, split: str | None) -> float | None:
     return 100 * value if value is not None and cell.unit == "%" else None
 
 
-def _is_encoder(record: Record, name: str) -> bool:
+def is_encoder(record: Record, name: str) -> bool:
     """Whether the record's encoder goes by this short name, its hub id or the last part of it (a folder's name)."""
     ids = [known.hub.partition("@")[0] for known in KNOWN if known.name == name]
     return record.backbone in {name, *ids, *(one.rpartition("/")[2] for one in ids)}

@@ -33,6 +33,9 @@ from reports.tables.table import Gap
 TASKS, SEEDS, BUDGETS = ("rte", "mrpc"), (1, 2, 3), (0.75, 0.5, 0.25, 0.1)
 
 
+PAPER = ("figure2", "figure3", "figure4")  # the others: test_report_all
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("figures") / "runs"
@@ -62,10 +65,10 @@ def call(*words: str | Path) -> Result:
 
 
 def test_the_registry_has_the_papers_figures() -> None:
-    assert figures.available()[:3] == ("figure2", "figure3", "figure4")
+    assert figures.available()[:3] == PAPER
 
 
-@pytest.mark.parametrize("name", figures.available())
+@pytest.mark.parametrize("name", PAPER)
 def test_every_figure_is_drawn_with_its_words_and_equal_bytes_twice(
     name: str, records: list[Record], runs: Path, tmp_path: Path
 ) -> None:
@@ -85,7 +88,7 @@ def test_every_figure_is_drawn_with_its_words_and_equal_bytes_twice(
     assert float(np.std(pixels[..., :3])) > 0.05  # not blank
 
 
-@pytest.mark.parametrize("name", figures.available())
+@pytest.mark.parametrize("name", PAPER)
 def test_every_figure_is_drawn_from_nothing_and_says_so(name: str, tmp_path: Path) -> None:
     picture = drawn(name, [], tmp_path)
     assert "Nothing has been measured yet." in picture.caption
@@ -97,7 +100,7 @@ def test_every_figure_is_drawn_from_nothing_and_says_so(name: str, tmp_path: Pat
     assert texts == ["no run"] * len(picture.figure.axes)
 
 
-@pytest.mark.parametrize("name", figures.available())
+@pytest.mark.parametrize("name", PAPER)
 def test_records_that_may_not_be_compared_are_refused(name: str, records: list[Record], runs: Path) -> None:
     stranger = dataclasses.replace(records[-1], protocol="paper", seed=9)
     with pytest.raises(MixedRecordsError):
@@ -108,7 +111,7 @@ def test_missing_cells_are_named_with_their_reasons(records: list[Record], runs:
     lost = [r for r in records if (r.method, r.task, r.budget, r.seed) != ("up-first", "mrpc", 0.1, 2)]
     lost = [r for r in lost if (r.method, r.task, r.budget) != ("up-zero", "mrpc", 0.1)]
     gap = Gap("up-zero", "UP_zero", "Unstructured pruning", "mrpc", 0.1, 1, "NaN loss at step 7", refused=False)
-    for name in figures.available():
+    for name in PAPER:
         picture = drawn(name, lost, runs, gaps=[gap])
         assert "n = 2 of 3 (not measured): UP_first on mrpc at 10 %." in picture.footnotes
         assert "no run (NaN loss at step 7; not measured): UP_zero on mrpc at 10 %." in picture.footnotes

@@ -22,6 +22,7 @@ from reports import everything, figures, selection, tables
 from reports.evidence import Evidence
 from reports.figures import figure_critical_difference, figure_pareto
 from reports.figures.picture import Picture, Wanted
+from reports.tables.consistency import MixedRecordsError
 
 
 def call(*words: str | Path) -> Result:
@@ -157,6 +158,17 @@ def test_cliques_are_runs_that_are_not_separated() -> None:
 def pictured(name: str, records: list[Record]) -> Picture:
     blueprint = figures.get(name)
     return blueprint.draw(Wanted.of(blueprint.defaults, records))
+
+
+@pytest.mark.parametrize("name", ["pareto", "critical-difference", "profile"])
+def test_figures_from_nothing_say_so_and_mixed_records_are_refused(name: str) -> None:
+    picture = pictured(name, [])
+    assert "Nothing has been measured yet." in picture.caption
+    assert picture.rows == ()
+    texts = {text.get_text() for panel in picture.figure.axes for text in panel.texts}
+    assert texts == {figure_critical_difference.TOO_FEW if name == "critical-difference" else "no run"}
+    with pytest.raises(MixedRecordsError):
+        pictured(name, [*samples(("rte",), (0.5,)), sample(protocol="paper", seed=9)])
 
 
 def test_profiles_are_shares_of_the_dense_score() -> None:

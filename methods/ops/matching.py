@@ -130,8 +130,8 @@ def relations(vectors: Tensor) -> Tensor:
     Returns:
         `[rows, heads, length, length]`; widths d of student and teacher may differ.
     """
-    scaling: float = vectors.shape[-1] ** -0.5
-    return vectors @ vectors.transpose(-1, -2) * scaling
+    scaled: Tensor = vectors @ vectors.transpose(-1, -2) * vectors.shape[-1] ** -0.5
+    return scaled
 
 
 def regrouped(vectors: Tensor, heads: int) -> Tensor:

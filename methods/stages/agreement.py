@@ -72,7 +72,7 @@ def check_labels(student: "PreTrainedModel", teacher: "PreTrainedModel") -> None
     Raises:
         MethodFailure: They do not; both orders are named.
     """
-    ours, theirs = student.config.id2label, teacher.config.id2label
+    ours, theirs = student.config.id2label or {}, teacher.config.id2label or {}
     if ours != theirs:
         raise MethodFailure(
             f"student and teacher order their labels alike, got {list(ours.values())} (student) and "

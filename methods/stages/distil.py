@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from methods import models
 from methods.contract import Distillation, Recipe, derive
@@ -12,7 +12,10 @@ from methods.stages.stage import Json, Stage, Workbench
 from methods.training import internals
 from methods.training.loop import train
 from methods.training.matching import Matched, Matching, Shape
-from methods.training.objectives import Objective, Supervised
+from methods.training.objectives import Distilled, Objective, Supervised
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MATCHER = "matcher"
 
@@ -80,14 +83,14 @@ class Distil(Stage):
         models.save(model, bench.folder)
         return facts
 
-    def _answers(self, bench: Workbench) -> "parts.Distilled | Supervised | None":
+    def _answers(self, bench: Workbench) -> Distilled | Supervised | None:
         if self.distillation is None:
             return None
         if self.logits is None:
             return Supervised(self.data.task_kind)
         return parts.distilled(self.data, self.logits, self.distillation, bench)
 
-    def _objective(self, model: "models.PreTrainedModel", bench: Workbench) -> Objective:
+    def _objective(self, model: "PreTrainedModel", bench: Workbench) -> Objective:
         """The sum of the losses; a matcher's parameters join the model's for as long as it trains."""
         answers = self._answers(bench)
         if self.inner is None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from methods import models
 from methods.contract import Recipe, derive
-from methods.layers.replaceable import paired
+from methods.layers.replaceable import Replaceable, paired
 from methods.stages import parts
 from methods.stages.encode import Encode
 from methods.stages.stage import Json, Stage, Workbench
@@ -84,5 +84,5 @@ def extract(model: "PreTrainedModel", name: str) -> None:
     """Leave only the successor's layers in the list of that name."""
     pairs = model.get_submodule(name)
     assert isinstance(pairs, nn.ModuleList)  # noqa: S101  # as `insert` left it
-    models.put(model, {name: nn.ModuleList(pair.successor for pair in pairs)})
+    models.put(model, {name: nn.ModuleList([pair.successor for pair in pairs if isinstance(pair, Replaceable)])})
     model.requires_grad_(True)

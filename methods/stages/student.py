@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from methods import models
 from methods.contract import derive
 from methods.stages import agreement
 from methods.stages.encode import Encode
 from methods.stages.stage import Json, Stage, Workbench
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def _refuse_empty(layers: tuple[int, ...]) -> None:
         raise ValueError(f"a student keeps one layer or more, numbered from 0, got {list(layers)}")
 
 
-def _facts(model: "models.PreTrainedModel") -> dict[str, Json]:
+def _facts(model: "PreTrainedModel") -> dict[str, Json]:
     """How many layers, and their exact share of the dense encoder."""
     kept = sum(layer.out_features * layer.in_features for layer in models.matrices(model).values())
     layers = len(models.encoder_layers(model)[1])

@@ -1,7 +1,6 @@
 """What a batch's loss is: plain supervision, distillation, and two-pass consistency training."""
 
 import inspect
-from functools import cache
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -27,14 +26,9 @@ def logits_of(model: nn.Module, batch: Batch) -> Tensor:
 
 def inputs_of(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
     """What of a batch the model reads: the rows are cut as the teacher wants them, and DistilBERT has no segments."""
-    if "token_type_ids" in batch.inputs and not _reads_segments(type(model)):
+    if "token_type_ids" in batch.inputs and "token_type_ids" not in inspect.signature(model.forward).parameters:
         return {name: tensor for name, tensor in batch.inputs.items() if name != "token_type_ids"}
     return batch.inputs
-
-
-@cache
-def _reads_segments(kind: type[nn.Module]) -> bool:
-    return "token_type_ids" in inspect.signature(kind.forward).parameters
 
 
 class Supervised:

@@ -58,7 +58,8 @@ def grid(
     """
     check(records)
     earlier = set(layout.before.values())
-    items: list[Record | Gap] = [item for item in (*records, *gaps) if item.method not in earlier]
+    every: list[Record | Gap] = [*records, *gaps]
+    items = [item for item in every if item.method not in earlier]
     lines = _lines(items, order, layout.labels)
     budgets = _budgets(items, lines)
     groups = tuple(Group(task, _columns(budgets, layout)) for task in _ordered({item.task for item in items}, tasks))
