@@ -12,7 +12,7 @@ from methods.ops.matching import regrouped, relation_divergence, relations
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
-from methods.training.internals import Inside, wide
+from methods.training.internals import Heads, Inside, wide
 from methods.training.matching import Matcher, Matching, Shape
 
 
@@ -52,7 +52,11 @@ class _SelfAttention(Matcher):
 
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
         """L_AT + L_VR, or the sum over queries, keys and values; all weights 1."""
-        ours, theirs, mask = student.heads[-1], teacher.heads[-1], student.mask
+        with torch.autocast(student.mask.device.type, enabled=False):  # small differences want their precision
+            return self.between(student.heads[-1], teacher.heads[-1], student.mask)
+
+    def between(self, ours: Heads, theirs: Heads, mask: Tensor) -> Tensor:
+        """The same, of two attentions; mask [rows, length]."""
         if self.split is None:
             attention = relation_divergence(ours.scores(), theirs.scores(), mask)  # L_AT, Eq. 6
             return attention + relation_divergence(relations(wide(ours.value)), relations(wide(theirs.value)), mask)

@@ -53,7 +53,8 @@ class _Layers(Matcher):
 
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
         """Sum over layers of L_embd, L_hidn and L_attn, all weights 1 (Eqs. 6 and 11)."""
-        return self.states(student, teacher) + self.scores(student, teacher)
+        with torch.autocast(student.mask.device.type, enabled=False):  # small differences want their precision
+            return self.states(student, teacher) + self.scores(student, teacher)
 
     def states(self, student: Inside, teacher: Inside) -> Tensor:
         """L_embd + sum of L_hidn: mean squared errors of projected states, embeddings first (Eqs. 8 and 9)."""
@@ -61,7 +62,7 @@ class _Layers(Matcher):
         wanted = [teacher.hidden[layer] for layer in (0, *self.followed)]
         return torch.stack(
             [
-                hidden_error(wide(self.projection(ours)), wide(theirs), mask)
+                hidden_error(self.projection(wide(ours)), wide(theirs), mask)
                 for ours, theirs in zip(student.hidden, wanted, strict=True)
             ]
         ).sum()
