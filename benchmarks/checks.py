@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +41,16 @@ class Broken(AssertionError):  # noqa: N818  # a promise, not an error
     """The promise does not hold; the message says what was seen and what to do."""
 
 
-def check(method: str, store: Path | None = None, plugins: tuple[Path, ...] = ()) -> list[CheckResult]:
+def check(
+    method: str, store: Path | None = None, plugins: tuple[Path, ...] = (), again: Path | None = None
+) -> list[CheckResult]:
     """Run every contract test on one method.
 
     Args:
         method: A registered name, with knobs if wanted.
         store: Where stages are kept; a temporary folder if not given.
         plugins: Python files the method's stages come from.
+        again: Where its last stage is made a second time, or was by `prepare`; a temporary folder if not given.
 
     Returns:
         One result a promise, in order; the ones that need a finished model are left out when making it failed.
@@ -64,9 +67,66 @@ def check(method: str, store: Path | None = None, plugins: tuple[Path, ...] = ()
         made = _result("runs on the mini world", lambda: _run(cell, root, plugins))
         results.append(made)
         if made.passed:
-            bench = _Finished(cell, Store(root), Path(temporary) / "again", plugins)
+            bench = _Finished(cell, Store(root), again or Path(temporary) / "again", plugins)
             results += [_result(name, lambda test=test: test(bench)) for name, test in FINISHED.items()]  # type: ignore[misc]
     return results
+
+
+def prepare(wanted: Sequence[str], store: Path, again: Path) -> dict[str, Path]:
+    """Make the models of many methods, and make their last stages a second time, before they are checked one by one.
+
+    Starting processes costs more than trainings this short, so they are started once for all methods.
+
+    Args:
+        wanted: Registered names.
+        store: Where stages are kept.
+        again: Where they are made again, in stores of their own: what one method ends with, another may stand on.
+
+    Returns:
+        Method -> the store in which its last stage was made a second time.
+    """
+    kept = Store(store)
+    cells = [cell for cell in map(_cell, wanted) if cell.refused is None]
+    _all_made([cell.stage for cell in cells], kept)
+    rounds: list[dict[str, Stage]] = []
+    places: dict[str, Path] = {}
+    for cell in cells:
+        model = cell.stage.model
+        if not kept.complete(model.key):
+            continue
+        place = next((number for number, others in enumerate(rounds) if _apart(model, others)), len(rounds))
+        if place == len(rounds):
+            rounds.append({})
+        rounds[place][model.key] = model
+        places[cell.method] = again / f"round-{place}"
+    for place, models_again in enumerate(rounds):
+        other = Store(again / f"round-{place}")
+        for model in models_again.values():
+            _bring(model, kept, other)
+        _all_made(list(models_again.values()), other)
+    return places
+
+
+def _all_made(stages: Sequence[Stage], store: Store) -> None:
+    runner.run(stages, store, sources=experiment.sources(_options("dense")), jobs=cores())
+
+
+def _apart(model: Stage, others: Mapping[str, Stage]) -> bool:
+    """Whether a model and others can be made again in one store: none of them stands on another."""
+    below = {stage.key for stage in model.walk()} - {model.key}
+    return not any(
+        other.key in below or model.key in {stage.key for stage in other.walk()} - {other.key}
+        for other in others.values()
+    )
+
+
+def _bring(model: Stage, store: Store, other: Store) -> None:
+    """Copy all that a model stands on into another store."""
+    for needed in model.walk():
+        target = other.folder(needed.key)
+        if needed.key != model.key and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(store.artifact(needed.key), target)
 
 
 def _result(name: str, test: Callable[[], str]) -> CheckResult:
@@ -184,11 +244,7 @@ def _deterministic(done: _Finished) -> str:
     """The last stage run again on the same inputs gives the same bits."""
     model = done.cell.stage.model
     other = Store(done.again)
-    for needed in model.walk():
-        if needed.key != model.key:
-            target = other.folder(needed.key)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(done.store.artifact(needed.key), target)
+    _bring(model, done.store, other)
     outcome = _made(model, other, done.cell, done.plugins)
     if not outcome.complete:
         raise Broken(f"run again it failed: {outcome.reason}")
