@@ -115,17 +115,17 @@ def cells(options: Options) -> list[Cell]:
             faults,
         )
     faults += _list_faults(options)
-    if faults or encoder is None:
+    if encoder is None:
         raise UsageFault("; ".join(dict.fromkeys(faults)))
     found: list[Cell] = []
-    for task in bound.values():
+    for task in (each for each in bound.values() if each.name in recipes):
         for text, method in compressors.items():
             for budget in [Budget(1.0)] if method.family is Family.REFERENCE else budgets.values():
                 for seed in options.seeds:
                     setting = Setting(encoder, task, recipes[task.name], budget, seed)
                     found.append(Cell(text, method, setting))
     _gather([cell for cell in found if cell.refused is None], lambda cell: cell.stage, faults)
-    if faults:  # impossible hyper-parameters are told before anything runs
+    if faults:  # impossible hyper-parameters are told before anything runs, with all that is wrong besides
         raise UsageFault("; ".join(dict.fromkeys(faults)))
     return found
 

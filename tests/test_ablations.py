@@ -228,7 +228,9 @@ def ablation_stages(budgets: str) -> tuple[list[Stage], int]:
     wanted: dict[str, Stage] = {}
     alone = 0
     for name in ABLATIONS:
-        made = asked.Asked(name, tasks="mini-rte", seeds="1", budgets=budgets, protocol="smoke").experiment()
+        made = asked.Asked(
+            name, tasks="mini-rte", seeds="1", budgets=budgets, protocol="smoke", changes=("batch=250",)
+        ).experiment()
         for cell in made.cells:
             wanted |= {stage.key: stage for stage in cell.stages}
             alone += len({part.key for stage in cell.stages for part in stage.walk()})

@@ -242,7 +242,7 @@ def test_all_faults_of_the_options_are_told_at_once() -> None:
 
 def test_impossible_knobs_are_told_before_anything_runs() -> None:
     options = dataclasses.replace(OPTIONS, methods=("svd-ft(rank=1000)", "lpaf(p_init=2)"))
-    with pytest.raises(UsageFault, match=r"(?s)rank is a whole number.*p_init is a probability"):
+    with pytest.raises(UsageFault, match=r"(?s)p_init is a probability.*rank is a whole number"):
         experiment.cells(options)
 
 
