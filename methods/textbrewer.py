@@ -167,6 +167,13 @@ class TextBrewer(Compressor):
         faults = [fault for match in self.parsed for fault in match.faults(count, depth)]
         return f"a match names layers that are there, got {'; '.join(faults)}" if faults else None
 
+    def title(self) -> str:
+        """What is matched, where it is not the default."""
+        if self == TextBrewer():
+            return self.label
+        losses = ", ".join(dict.fromkeys(match.loss for match in self.parsed)) or "no matches"
+        return f"{self.label} ({losses})"
+
 
 def _pairs(match: Mapping[str, Any] | Pairs) -> Pairs:
     """A match as sorted pairs of name and value, lists as tuples."""

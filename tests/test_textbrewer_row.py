@@ -128,6 +128,7 @@ def test_a_configuration_is_a_value_however_it_is_written(setting: Setting) -> N
     assert read.plan(setting).key == written.plan(setting).key
     assert read.plan(setting).key != TextBrewer().plan(setting).key
     assert replace(read) == read
+    assert (TextBrewer().title(), read.title()) == ("TextBrewer", "TextBrewer (cos)")
     stage = TextBrewer(()).plan(setting)
     assert isinstance(stage, Distil)
     assert stage.inner is None

@@ -1,0 +1,45 @@
+"""A training on a teacher's inside, killed and resumed, ends with the same bits: student and learned projection."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent))  # its workbench can be told to die
+
+from test_replacing_and_teaching import RECIPE, Bench, rows
+
+from benchmarks.mini import bert_folder
+from methods import models
+from methods.stages.distil import MATCHER
+from methods.tinybert import Layers
+from methods.training import internals, loop
+from methods.training.matching import Matched, Shape
+
+
+def trained(folder: Path, bench: Any) -> dict[str, Tensor]:
+    teacher, student = (models.load(folder, attention=internals.attention()) for _ in range(2))
+    models.keep_layers(student, (3,))
+    matcher = Layers().matcher(Shape.of(student), Shape.of(teacher), seed=5)
+    student.add_module(MATCHER, matcher)
+    objective = Matched(None, internals.watching(teacher, "cpu", "float32", heads=True), matcher, heads=True)
+    loop.train(student, rows(), objective, RECIPE, seed=1, bench=bench)
+    return student.state_dict()
+
+
+def test_killed_and_resumed_is_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(loop.CHECKPOINT_SECONDS, "0")
+    for name in ("model", "whole", "cut"):
+        (tmp_path / name).mkdir()
+    models.save(models.pretrained(bert_folder(), outputs=2, seed=1), tmp_path / "model")
+    whole = trained(tmp_path / "model", Bench(tmp_path / "whole"))
+    for step in (3, 5):
+        with pytest.raises(KeyboardInterrupt):
+            trained(tmp_path / "model", Bench(tmp_path / "cut", die_at=step))
+    cut = trained(tmp_path / "model", Bench(tmp_path / "cut"))
+    assert [name for name in whole if name.startswith(MATCHER)]
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
