@@ -117,7 +117,8 @@ class Banks(Hook):
     ) -> None:
         """`fine_tuned` is asked once, on the device it is on; `seed` drives the choice of extra rows."""
         self.terms, self.data, self.epochs = terms, data, epochs
-        self.seed, self.bench, self.precision = seed, bench, precision
+        self.seed, self.bench = seed, bench
+        self.precision: Precision = precision
         self.labels = torch.from_numpy(data.labels)
         reader = Representation(fine_tuned)
         self.fine_tuned = encode(fine_tuned, reader, data, bench.device, precision, terms.half)
