@@ -48,7 +48,8 @@ Tasks = Annotated[str | None, typer.Option(help="Tasks, with commas: rte,mrpc.",
 Methods = Annotated[
     str | None,
     typer.Option(
-        help="Methods, with commas: 'lpaf,lpaf(rank=20)'; the dense reference is added.", rich_help_panel=WHAT
+        help="Methods, with commas: 'lpaf,lpaf(rank=20)', or 'all'; the dense reference is added.",
+        rich_help_panel=WHAT,
     ),
 ]
 Budgets = Annotated[

@@ -53,7 +53,7 @@ class Asked:
         known = methods.available()
         usual = blueprint.defaults
         chosen = usual.methods if self.methods is None else typed.listed("--methods", self.methods, wrong)
-        if chosen is None:
+        if chosen is None or chosen == ("all",):
             chosen = tuple(known)
         if chosen and usual.reference in known and usual.reference not in chosen:
             chosen = (*chosen, usual.reference)

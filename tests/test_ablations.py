@@ -223,6 +223,13 @@ def test_a_table_shows_its_own_methods() -> None:
     assert not fourth.shows("lpaf")
 
 
+def test_all_methods_can_be_asked_for_by_one_word() -> None:
+    made = asked.Asked(
+        "table2", tasks="mini-rte", methods="all", seeds="1", budgets="0.5", protocol="smoke"
+    ).experiment()
+    assert {cell.method for cell in made.cells} == set(methods.available())
+
+
 def ablation_stages(budgets: str) -> tuple[list[Stage], int]:
     """The stages that measure Tables 4 to 7 on one task and seed, and how many runs without sharing would take."""
     wanted: dict[str, Stage] = {}
