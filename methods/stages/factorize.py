@@ -54,6 +54,7 @@ class Factorize(Stage):
     """Factor all encoder matrices of a model. Artifact: the model with low-rank layers, not yet re-trained."""
 
     kind: ClassVar[str] = "factorize"
+    version: ClassVar[int] = 2  # 2: float32 matrices are decomposed in float32 where that is as accurate
 
     model: Stage
     rank: int
