@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 import methods
-from benchmarks import backbones, protocols, runner, tasks
+from benchmarks import backbones, inputs, protocols, runner, tasks
 from benchmarks.cells import Cell
 from benchmarks.engines.local import cores
 from benchmarks.evaluate import PREDICTIONS
@@ -23,7 +23,7 @@ from benchmarks.records import Cost, Inspection, Record, Sizes
 from benchmarks.store import Store
 from benchmarks.tasks.definition import TaskDefinition
 from benchmarks.tasks.sources import TaskData, load
-from methods.contract import Budget, Family, Kind, Setting, TrainingProtocol
+from methods.contract import Budget, Corpus, Family, Kind, Pretrained, Setting, TrainingProtocol
 from methods.stages.stage import Stage
 from methods.steps import teacher_logits
 
@@ -117,13 +117,23 @@ def cells(options: Options) -> list[Cell]:
     faults += _list_faults(options)
     if encoder is None:
         raise UsageFault("; ".join(dict.fromkeys(faults)))
+    others = _gather(compressors, lambda text: inputs.encoders(compressors[text], encoder), faults)
+    texts = _gather(compressors, lambda text: inputs.texts(compressors[text]), faults)
     found: list[Cell] = []
     for task in (each for each in bound.values() if each.name in recipes):
-        for text, method in compressors.items():
+        for text in (each for each in compressors if each in others and each in texts):
+            method = compressors[text]
             for budget in [Budget(1.0)] if method.family is Family.REFERENCE else budgets.values():
                 for seed in options.seeds:
-                    setting = Setting(encoder, task, recipes[task.name], budget, seed)
+                    setting = Setting(
+                        encoder, task, recipes[task.name], budget, seed, encoders=others[text], corpora=texts[text]
+                    )
                     found.append(Cell(text, method, setting))
+    _gather(
+        [(text, task) for text in others if others[text] for task in bound],
+        lambda pair: inputs.check_lengths(compressors[pair[0]], others[pair[0]].values(), tasks.get(pair[1])),
+        faults,
+    )
     _gather([cell for cell in found if cell.refused is None], lambda cell: cell.stage, faults)
     if faults:  # impossible hyper-parameters are told before anything runs, with all that is wrong besides
         raise UsageFault("; ".join(dict.fromkeys(faults)))
@@ -173,11 +183,13 @@ def _bound(name: str, location: str | None) -> BoundTask:
 def sources(options: Options) -> dict[str, Any]:
     """Where encoders and data are, for the workers; no part of any key."""
     encoder = backbones.get(options.backbone)
+    more = inputs.sources(map(methods.get, options.methods))
     location = options.data
     if location not in (None, "hub"):
         location = str(Path(str(location)).expanduser().resolve())
     return {
-        "encoders": {encoder.fingerprint: str(encoder.folder)},
+        "encoders": {**more["encoders"], encoder.fingerprint: str(encoder.folder)},
+        "corpora": more["corpora"],
         "tasks": {
             _loaded(name, options.data).fingerprint: {"task": name, "location": location} for name in options.tasks
         },
@@ -296,6 +308,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             **provenance(),
             "data": data.origin,
             "encoder": encoder.origin,
+            **_inputs(setting),
             "computed": manifests[cell.stage.key].environment,
         },
         notes=(*data.notes, *cell.compressor.notes(setting)),
@@ -313,6 +326,19 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     record = dataclasses.replace(record, predictions=predictions.name, inspection=inspection)
     record.write(runs)
     return record
+
+
+def _inputs(setting: Setting) -> dict[str, Any]:
+    """What the method read beside backbone and task: how each was found, and its fingerprint."""
+    read: dict[str, Sequence[Pretrained | Corpus]] = {
+        "encoders": list(setting.encoders.values()),
+        "corpora": list(setting.corpora.values()),
+    }
+    return {
+        kind: {each.name: {"origin": each.origin, "fingerprint": each.fingerprint} for each in found}
+        for kind, found in read.items()
+        if found
+    }
 
 
 def _manifest(store: Store, stage: Stage) -> Manifest:

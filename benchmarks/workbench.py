@@ -12,7 +12,8 @@ from methods.stages.stage import Json, Rows, Stage
 
 Sources: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Where data and encoders are, as JSON: `{"encoders": {fingerprint: location}, "tasks": {fingerprint:
-{"task": name, "location": folder, "hub" or None}}}`. No part of any key."""
+{"task": name, "location": folder, "hub" or None}}, "corpora": {fingerprint: 'mini', location or hub id}}`. No part of
+any key."""
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of one stage
 NOTE_INTERVAL = 1.0  # seconds between two progress files
@@ -95,7 +96,7 @@ class StageWorkbench:
         return path
 
     def rows(self, fingerprint: str, split: str) -> Rows:
-        """One split of the task data with this fingerprint.
+        """One split of the task data with this fingerprint; a text has 'train' alone.
 
         Raises:
             ValueError: The run was not told where that data is, the data has changed since, or there is no
@@ -140,6 +141,8 @@ class StageWorkbench:
         )
 
     def _splits(self, fingerprint: str) -> Mapping[str, Rows]:
+        if fingerprint in self._sources.get("corpora", {}):
+            self._loaded.setdefault(fingerprint, {"train": self._text(fingerprint)})
         if fingerprint not in self._loaded:
             from benchmarks import tasks  # loading data may import much
             from benchmarks.tasks import sources
@@ -156,6 +159,17 @@ class StageWorkbench:
                 for name, rows in data.splits.items()
             }
         return self._loaded[fingerprint]
+
+    def _text(self, fingerprint: str) -> Rows:
+        from benchmarks import corpora  # few stages read one
+
+        found = corpora.get(self._source("corpora", fingerprint))
+        if found.fingerprint != fingerprint:
+            raise ValueError(
+                f"{found.name}: the text is what the run was planned with, {fingerprint[:12]}, got "
+                f"{found.fingerprint[:12]}; it changed since, start the run again"
+            )
+        return found.rows
 
     def _source(self, of: str, fingerprint: str) -> Any:
         known = self._sources.get(of, {})

@@ -87,6 +87,39 @@ class Backbone(Protocol):
         ...
 
 
+class Pretrained(Backbone, Protocol):
+    """What a method may know of an encoder beside the backbone: a student pre-trained elsewhere."""
+
+    @property
+    def origin(self) -> str:
+        """How it was found: 'embedded', 'folder', or 'hub id@revision'."""
+        ...
+
+
+class Corpus(Protocol):
+    """What a method may know of a text without labels."""
+
+    @property
+    def name(self) -> str:
+        """A readable name; never part of a key."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """How it was found: 'generated', 'file', 'folder', or 'hub id@revision'."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the text itself."""
+        ...
+
+    @property
+    def lines(self) -> int:
+        """How many passages it has."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How one training runs. Every value is part of the stage's key."""
@@ -179,6 +212,10 @@ class Setting:
     protocol: TrainingProtocol
     budget: Budget
     seed: int
+    encoders: Mapping[str, Pretrained] = dataclasses.field(default_factory=dict, hash=False)
+    """What the method named in `encoders()`, by those names."""
+    corpora: Mapping[str, Corpus] = dataclasses.field(default_factory=dict, hash=False)
+    """What the method named in `corpora()`, by those names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +271,18 @@ class Compressor(ABC):
 
         Kept in the record and printed as footnotes. Override where there is something to say.
         """
+        return ()
+
+    def encoders(self) -> tuple[str, ...]:
+        """Encoders it reads beside the backbone, each a known name, a folder or a hub id.
+
+        The harness finds them, hands them over in `Setting.encoders`, and tells the stages where they are; a stage's
+        field holds the fingerprint, never the place.
+        """
+        return ()
+
+    def corpora(self) -> tuple[str, ...]:
+        """Texts it reads beside the task's rows, each 'mini', a file, a folder or a hub id; as `encoders`."""
         return ()
 
     def knobs(self) -> dict[str, Any]:

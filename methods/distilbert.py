@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from methods import students
+from methods.beginnings import Beginning
 from methods.contract import Compressor, Distillation, Family, Setting
+from methods.ops.pretraining import Weights
 from methods.stages.distil import Distil
 from methods.stages.retrain import Retrain
 from methods.stages.stage import Stage
@@ -15,13 +17,21 @@ LABELS = Distillation(hard=1.0, soft=0.0)
 
 @dataclass(frozen=True)
 class DistilBERT(Compressor):
-    """The backbone's layers, spread from first to last, fine-tuned on the labels.
+    """A student pre-trained by distillation, fine-tuned on the labels.
 
-    These layers are where the published pre-training begins; without it they are the fall-back, named in title and
-    notes. With `second` the task is learned from the fine-tuned teacher too, by the unified objective.
+    It comes from elsewhere (`student`: a folder or hub id), or is pre-trained here on a text (`corpus`: 'mini', a
+    file, a folder or a hub id) under the pre-trained backbone. With neither it begins as the backbone's layers, from
+    first to last, where the published pre-training begins: the fall-back, named in title and notes. With `second` the
+    task is learned from the fine-tuned teacher too, by the unified objective.
     """
 
     second: bool = False
+    student: str | None = None
+    corpus: str | None = None
+    lines: int | None = None  # of the corpus; None: all
+    passes: int = 3  # over them
+    rate: float = 5e-4  # peak learning rate of the pre-training
+    batch: int = 256  # rows a step of the pre-training; published: 5 rows of 50 accumulated steps
 
     label: ClassVar[str] = "DistilBERT"
     family: ClassVar[Family] = Family.PRETRAINING_DISTILLATION
@@ -32,7 +42,7 @@ class DistilBERT(Compressor):
 
     def plan(self, setting: Setting) -> Stage:
         """Student -> training on the labels, or on labels and logits."""
-        student = students.student(setting, self.layers(setting))
+        student = self.beginning.stage(setting, Weights(), own=students.spread, other=students.first)
         if self.second:
             return Retrain(
                 model=student,
@@ -44,21 +54,39 @@ class DistilBERT(Compressor):
             )
         return Distil(student, encoded(setting), setting.protocol.retrain, setting.seed, distillation=LABELS)
 
+    def __post_init__(self) -> None:
+        """Refuse a beginning that is none."""
+        _ = self.beginning
+
+    @property
+    def beginning(self) -> Beginning:
+        """Where the student comes from."""
+        return Beginning(self.label, self.student, self.corpus, self.lines, self.passes, self.rate, self.batch)
+
     def layers(self, setting: Setting) -> tuple[int, ...]:
-        """The backbone's layers (0-based) that the student begins with."""
-        return students.spread(students.layers_for(setting), students.depth(setting))
+        """Which layers (0-based) the student has, of the encoder that it comes from."""
+        return self.beginning.layers(setting, own=students.spread, other=students.first)
+
+    def encoders(self) -> tuple[str, ...]:
+        """The student from elsewhere."""
+        return self.beginning.encoders
+
+    def corpora(self) -> tuple[str, ...]:
+        """The text of the pre-training."""
+        return self.beginning.corpora
 
     def refused(self, setting: Setting) -> str | None:
         """Also budgets below one layer."""
-        return super().refused(setting) or students.refusal(setting)
+        return super().refused(setting) or self.beginning.refusal(setting)
 
     def title(self) -> str:
-        """Says that the student was not pre-trained as one, and whether it has a teacher at all."""
-        return f"{self.label} (no general distillation{', second distillation' if self.second else ''})"
+        """Says where the student comes from, and whether it has a teacher at all."""
+        begun = self.beginning.words("no general distillation")
+        return f"{self.label} ({begun}{', second distillation' if self.second else ''})"
 
     def notes(self, setting: Setting) -> tuple[str, ...]:
         """What the student began as."""
-        return (students.fallback(self.label, self.layers(setting)),)
+        return (self.beginning.note(setting, own=students.spread, other=students.first),)
 
 
 METHODS = {"distilbert": DistilBERT()}

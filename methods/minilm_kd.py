@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from methods import students
+from methods.beginnings import Beginning
 from methods.contract import Compressor, Family, Setting
 from methods.ops.matching import regrouped, relation_divergence, relations
 from methods.stages.distil import Distil, Inner
@@ -14,6 +15,8 @@ from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
 from methods.training.internals import Heads, Inside, wide
 from methods.training.matching import Matcher, Matching, Shape
+
+ON_ROWS = "on the task's rows"
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,7 @@ class _SelfAttention(Matcher):
 
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
         """L_AT + L_VR, or the sum over queries, keys and values; all weights 1."""
-        with torch.autocast(student.mask.device.type, enabled=False):  # small differences want their precision
-            return self.between(student.heads[-1], teacher.heads[-1], student.mask)
+        return self.between(student.heads[-1], teacher.heads[-1], student.mask)
 
     def between(self, ours: Heads, theirs: Heads, mask: Tensor) -> Tensor:
         """The same, of two attentions; mask [rows, length]."""
@@ -77,13 +79,22 @@ class _SelfAttention(Matcher):
 
 @dataclass(frozen=True)
 class MiniLM(Compressor):
-    """Two trainings: on the fine-tuned teacher's last self-attention, then on its answers by the unified objective.
+    """Distilled from a teacher's last self-attention, then trained on its answers by the unified objective.
 
-    The published distillation reads a large text corpus; here it reads the task's own rows, as title and notes say.
+    As published the student learns from the pre-trained encoder on a text, before any task: it comes from elsewhere
+    (`student`: a folder or hub id) or is distilled here (`corpus`: 'mini', a file, a folder or a hub id). With
+    neither it begins as the backbone's first layers and learns from the fine-tuned teacher on the task's own rows, as
+    title and notes say.
     """
 
     relation_heads: int | None = None
-    epochs: int | None = None  # of the first training; None: as many as the second
+    epochs: int | None = None  # of the training on the task's rows; None: as many as that on the answers
+    student: str | None = None
+    corpus: str | None = None
+    lines: int | None = None  # of the corpus; None: all
+    passes: int = 3  # over them
+    rate: float = 5e-4  # peak learning rate on the corpus
+    batch: int = 256  # rows a step on the corpus
 
     label: ClassVar[str] = "MiniLM"
     family: ClassVar[Family] = Family.PRETRAINING_DISTILLATION
@@ -93,18 +104,20 @@ class MiniLM(Compressor):
     excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:
-        """Student -> training on the last self-attention -> training on the answers."""
+        """Student -> (without one of its own: training on the last self-attention) -> training on the answers."""
+        matching = SelfAttention(self.relation_heads)
         recipe = setting.protocol.retrain
-        first = replace(recipe, epochs=self.epochs or recipe.epochs, selection="last")  # there are no answers yet
-        inner = Distil(
-            student=students.first_layers(setting),
-            data=encoded(setting),
-            recipe=first,
-            seed=setting.seed,
-            inner=Inner(dense(setting), SelfAttention(self.relation_heads)),
-        )
+        student: Stage = self.beginning.stage(setting, matching, own=students.first, other=students.first)
+        if self.beginning.fallback:
+            student = Distil(
+                student=student,
+                data=encoded(setting),
+                recipe=replace(recipe, epochs=self.epochs or recipe.epochs, selection="last"),  # no answers yet
+                seed=setting.seed,
+                inner=Inner(dense(setting), matching),
+            )
         return Distil(
-            student=inner,
+            student=student,
             data=encoded(setting),
             recipe=recipe,
             seed=setting.seed,
@@ -112,17 +125,39 @@ class MiniLM(Compressor):
             logits=teacher_logits(setting),
         )
 
+    def __post_init__(self) -> None:
+        """Refuse a beginning that is none, and epochs of a training that there is not."""
+        beginning = self.beginning
+        if self.epochs is not None and not beginning.fallback:
+            raise ValueError(
+                f"MiniLM: epochs is of the training on the task's rows, which a student of its own does without, got "
+                f"{self.epochs}; leave it out"
+            )
+
+    @property
+    def beginning(self) -> Beginning:
+        """Where the student comes from."""
+        return Beginning(self.label, self.student, self.corpus, self.lines, self.passes, self.rate, self.batch)
+
+    def encoders(self) -> tuple[str, ...]:
+        """The student from elsewhere."""
+        return self.beginning.encoders
+
+    def corpora(self) -> tuple[str, ...]:
+        """The text of the distillation."""
+        return self.beginning.corpora
+
     def refused(self, setting: Setting) -> str | None:
         """Also budgets below one layer."""
-        return super().refused(setting) or students.refusal(setting)
+        return super().refused(setting) or self.beginning.refusal(setting)
 
     def title(self) -> str:
-        """Says that the student was not pre-trained as one."""
-        return f"{self.label} distillation (on the task's rows)"
+        """Says where the student comes from."""
+        return f"{self.label} distillation ({self.beginning.words(ON_ROWS)})"
 
     def notes(self, setting: Setting) -> tuple[str, ...]:
         """What the student began as."""
-        return (students.fallback(self.label, tuple(range(students.layers_for(setting)))),)
+        return (self.beginning.note(setting, own=students.first, other=students.first),)
 
 
 METHODS = {"minilm-kd": MiniLM()}

@@ -110,10 +110,12 @@ def put(model: nn.Module, modules: Mapping[str, nn.Module]) -> None:
         setattr(model.get_submodule(parent), leaf, module)
 
 
-def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> "PreTrainedModel":
+def pretrained(
+    folder: Path, outputs: int, seed: int, device: str = "cpu", *, attention: str = "sdpa"
+) -> "PreTrainedModel":
     """A pre-trained encoder with a fresh head of `outputs` logits, initialised from `seed`.
 
-    What is read from the folder does not depend on the seed.
+    What is read from the folder does not depend on the seed; `attention` is as for `load`.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -127,8 +129,50 @@ def pretrained(folder: Path, outputs: int, seed: int, device: str = "cpu") -> "P
             trust_remote_code=False,
             local_files_only=True,
             dtype=torch.float32,
+            attn_implementation=attention,
         )
     return moved(model, device)
+
+
+def word_model(folder: Path, device: str = "cpu") -> "PreTrainedModel":
+    """A pre-trained encoder with the head it was pre-trained with, which fills in masked words.
+
+    Raises:
+        UnsupportedEncoderError: The folder holds no such head, and a random one would teach nothing.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    with torch.random.fork_rng(devices=[]):
+        model, read = AutoModelForMaskedLM.from_pretrained(
+            folder,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    absent = sorted(read["missing_keys"])
+    if absent:
+        raise UnsupportedEncoderError(
+            f"an encoder that teaches words has its head for masked words, and {folder} lacks {', '.join(absent)}; "
+            "choose one that was published with it, or a method that imitates hidden states"
+        )
+    return moved(model, device)
+
+
+def save_encoder(model: "PreTrainedModel", folder: Path) -> None:
+    """Write the encoder of a model without its head, as a pre-trained one: what `pretrained` reads."""
+    prefix = f"{model.base_model_prefix}."
+    state = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in model.state_dict().items()
+        if name.startswith(prefix)
+    }
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    config = model.config.to_dict()
+    for told in ("_name_or_path", "id2label", "label2id", "problem_type"):  # of the head, and of the place
+        config.pop(told, None)
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def save(model: "PreTrainedModel", folder: Path) -> None:

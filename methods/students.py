@@ -1,6 +1,6 @@
 """Shallower students: how many layers a budget pays for, which budgets a depth cannot meet, where students start."""
 
-from methods.contract import Setting
+from methods.contract import Backbone, Setting
 from methods.stages.stage import Stage
 from methods.stages.student import Student
 from methods.steps import encoded
@@ -12,10 +12,10 @@ The field prints 2 of 12 layers, 16.7 %, in the column of 16 %.
 """
 
 
-def weights_by_layer(setting: Setting) -> tuple[int, ...]:
-    """Matrix weights of each layer of the backbone, in its own order, found by the number in the matrices' names."""
+def weights_by_layer(encoder: Backbone) -> tuple[int, ...]:
+    """Matrix weights of each layer of an encoder, in its own order, found by the number in the matrices' names."""
     found: dict[str, int] = {}
-    for name, (out, into) in setting.backbone.matrices.items():
+    for name, (out, into) in encoder.matrices.items():
         prefix = next(
             ".".join(name.split(".")[: place + 1]) for place, part in enumerate(name.split(".")) if part.isdigit()
         )
@@ -25,33 +25,42 @@ def weights_by_layer(setting: Setting) -> tuple[int, ...]:
 
 def depth(setting: Setting) -> int:
     """How many layers the backbone has."""
-    return len(weights_by_layer(setting))
+    return len(weights_by_layer(setting.backbone))
 
 
 def dense_weights(setting: Setting) -> int:
     """The 100 % of every budget: all matrix weights of the backbone."""
-    return sum(weights_by_layer(setting))
+    return sum(weights_by_layer(setting.backbone))
 
 
-def layers_for(setting: Setting) -> int:
+def layers_for(setting: Setting, encoder: Backbone | None = None) -> int:
     """The number of layers nearest to the budget that is not above it by more than `LAYER_EXCESS`.
 
-    6, 3 and 2 of 12 layers for 50, 25 and 16 %.
+    6, 3 and 2 of 12 layers for 50, 25 and 16 %. Layers are those of `encoder`, or of the backbone; the budget is a
+    share of the backbone in any case.
 
     Raises:
         ValueError: Not even one layer fits.
     """
-    reason = refusal(setting)
+    reason = refusal(setting, encoder=encoder)
     if reason:
         raise ValueError(reason)
-    return max(count for count in range(1, depth(setting) + 1) if _share(setting, count) <= _most(setting))
+    whole = len(weights_by_layer(encoder or setting.backbone))
+    return max(count for count in range(1, whole + 1) if _share(setting, count, encoder) <= _most(setting))
 
 
-def refusal(setting: Setting, least: int = 1) -> str | None:
-    """Why no student of `least` layers or more meets the budget, or None."""
-    share = _share(setting, least)
+def refusal(setting: Setting, least: int = 1, encoder: Backbone | None = None) -> str | None:
+    """Why no student of `least` layers or more, of `encoder` or the backbone, meets the budget, or None."""
+    share = _share(setting, least, encoder)
     if share <= _most(setting):
         return None
+    if encoder is not None:
+        return (
+            f"a student of whole layers keeps {least} or more; of {encoder.name} (student) that is "
+            f"{100 * share:.3g} % of the matrix weights of {setting.backbone.name} (teacher) at least; "
+            f"the budget is {100 * setting.budget.kept:.3g} %: ask for {100 * (share - LAYER_EXCESS):.3g} % or more, "
+            "or take a narrower student"
+        )
     whole = depth(setting)
     return (
         f"a student of whole layers keeps {least} or more of {whole}, {100 * share:.3g} % at least; "
@@ -82,6 +91,11 @@ def student(setting: Setting, layers: tuple[int, ...], encoder: str | Stage | No
     )
 
 
+def first(students: int, teachers: int) -> tuple[int, ...]:
+    """The first layers (0-based)."""
+    return tuple(range(students))
+
+
 def evenly(students: int, teachers: int) -> tuple[int, ...]:
     """The teacher's layer (1-based) of each student layer: g(m) = m N / M, rounded down (Jiao et al., 2020, 3.1)."""
     return tuple(layer * teachers // students for layer in range(1, students + 1))
@@ -107,10 +121,9 @@ def fallback(label: str, layers: tuple[int, ...]) -> str:
     )
 
 
-def _share(setting: Setting, count: int) -> float:
-    """What the first `count` layers keep."""
-    layers = weights_by_layer(setting)
-    return sum(layers[:count]) / sum(layers)
+def _share(setting: Setting, count: int, encoder: Backbone | None = None) -> float:
+    """What the first `count` layers, of `encoder` or the backbone, keep of the backbone's weights."""
+    return sum(weights_by_layer(encoder or setting.backbone)[:count]) / dense_weights(setting)
 
 
 def _most(setting: Setting) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from methods import students
@@ -85,11 +84,6 @@ class _Brewed(Matcher):
 
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
         """Sum of weight * loss, with the mask that says where there are tokens."""
-        with torch.autocast(student.mask.device.type, enabled=False):  # small differences want their precision
-            return self.matched(student, teacher)
-
-    def matched(self, student: Inside, teacher: Inside) -> Tensor:
-        """The same, at whatever precision is set."""
         ours, theirs = brewer.features(student), brewer.features(teacher)
         total = student.logits.new_zeros(())
         for match, loss, projection in zip(self.matches, self.losses, self.projections, strict=True):

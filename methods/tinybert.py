@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from methods import students
+from methods.beginnings import Beginning
 from methods.contract import Compressor, Distillation, Family, Kind, Setting
 from methods.ops.matching import Counted, hidden_error, score_error
 from methods.stages.distil import Distil, Inner
@@ -53,8 +54,7 @@ class _Layers(Matcher):
 
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
         """Sum over layers of L_embd, L_hidn and L_attn, all weights 1 (Eqs. 6 and 11)."""
-        with torch.autocast(student.mask.device.type, enabled=False):  # small differences want their precision
-            return self.states(student, teacher) + self.scores(student, teacher)
+        return self.states(student, teacher) + self.scores(student, teacher)
 
     def states(self, student: Inside, teacher: Inside) -> Tensor:
         """L_embd + sum of L_hidn: mean squared errors of projected states, embeddings first (Eqs. 8 and 9)."""
@@ -84,15 +84,24 @@ class _Layers(Matcher):
 class TinyBERT(Compressor):
     """Two trainings: on the teacher's inside alone, then on its answers. No data are augmented.
 
-    The student begins as layers of the backbone itself: the fall-back for a student distilled on a text corpus, named
-    in title and notes. Without `temperature` the answers are learned by the unified objective, as every method here
-    does; with it by the published one, the cross-entropy with the teacher's softened answers and no labels.
+    The student comes from elsewhere (`student`: a folder or hub id), or is distilled here on a text (`corpus`:
+    'mini', a file, a folder or a hub id) from the pre-trained backbone's inside. With neither it begins as layers of
+    the backbone: the fall-back, named in title and notes.
+
+    Without `temperature` the answers are learned by the unified objective, as every method here does; with it by the
+    published one, the cross-entropy with the teacher's softened answers and no labels.
     """
 
     attention: bool = True
     counted: Counted = "tokens"
     temperature: float | None = None
     epochs: int | None = None  # of the first training; None: as many as the second
+    student: str | None = None
+    corpus: str | None = None
+    lines: int | None = None  # of the corpus; None: all
+    passes: int = 3  # over them
+    rate: float = 5e-5  # peak learning rate of general distillation
+    batch: int = 256  # rows a step of general distillation
 
     label: ClassVar[str] = "TinyBERT"
     family: ClassVar[Family] = Family.PRETRAINING_DISTILLATION
@@ -104,14 +113,15 @@ class TinyBERT(Compressor):
 
     def plan(self, setting: Setting) -> Stage:
         """Student -> training on the inside -> training on the answers."""
+        matching = Layers(self.attention, self.counted)
         recipe = setting.protocol.retrain
         first = replace(recipe, epochs=self.epochs or recipe.epochs, selection="last")  # there are no answers yet
         inner = Distil(
-            student=students.student(setting, self.layers(setting)),
+            student=self.beginning.stage(setting, matching, own=followed, other=followed),
             data=encoded(setting),
             recipe=first,
             seed=setting.seed,
-            inner=Inner(dense(setting), Layers(self.attention, self.counted)),
+            inner=Inner(dense(setting), matching),
         )
         return Distil(
             student=inner,
@@ -122,10 +132,26 @@ class TinyBERT(Compressor):
             logits=teacher_logits(setting),
         )
 
+    def __post_init__(self) -> None:
+        """Refuse a beginning that is none."""
+        _ = self.beginning
+
+    @property
+    def beginning(self) -> Beginning:
+        """Where the student comes from."""
+        return Beginning(self.label, self.student, self.corpus, self.lines, self.passes, self.rate, self.batch)
+
     def layers(self, setting: Setting) -> tuple[int, ...]:
-        """The backbone's layers (0-based) that the student begins with: those it will imitate."""
-        count = students.layers_for(setting)
-        return tuple(layer - 1 for layer in students.evenly(count, students.depth(setting)))
+        """Which layers (0-based) the student has, of the encoder that it comes from."""
+        return self.beginning.layers(setting, own=followed, other=followed)
+
+    def encoders(self) -> tuple[str, ...]:
+        """The student from elsewhere."""
+        return self.beginning.encoders
+
+    def corpora(self) -> tuple[str, ...]:
+        """The text of general distillation."""
+        return self.beginning.corpora
 
     def answers(self, unified: Distillation, kind: Kind, outputs: int) -> Distillation:
         """The weights on labels and logits; published: no labels, no T^2, mean over classes too (Eq. 10).
@@ -141,16 +167,21 @@ class TinyBERT(Compressor):
         return Distillation(hard=0.0, soft=1 / (self.temperature**2 * outputs), temperature=self.temperature)
 
     def refused(self, setting: Setting) -> str | None:
-        """Also budgets below one layer."""
-        return super().refused(setting) or students.refusal(setting)
+        """Also budgets below one layer, and students deeper than their teacher."""
+        return super().refused(setting) or self.beginning.refusal(setting, most=students.depth(setting))
 
     def title(self) -> str:
-        """Says that the student was not pre-trained as one."""
-        return f"{self.label} (no general distillation)"
+        """Says where the student comes from."""
+        return f"{self.label} ({self.beginning.words('no general distillation')})"
 
     def notes(self, setting: Setting) -> tuple[str, ...]:
         """What the student began as."""
-        return (students.fallback(self.label, self.layers(setting)),)
+        return (self.beginning.note(setting, own=followed, other=followed),)
+
+
+def followed(count: int, depth: int) -> tuple[int, ...]:
+    """Which layers (0-based) of a deeper model a student begins as: those that it imitates, or that imitate them."""
+    return tuple(layer - 1 for layer in students.evenly(count, depth))
 
 
 METHODS = {"tinybert": TinyBERT()}

@@ -7,7 +7,7 @@ from methods.stages.encode import Encode
 from methods.stages.failure import MethodFailure
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 PROBE = "Do 2 tokenizers cut Naïve, UPPER-case and unseen zyxwvut words alike?"
 
@@ -58,11 +58,20 @@ def check_length(student: "PreTrainedModel", data: Encode) -> None:
     Raises:
         MethodFailure: It has; both numbers are named.
     """
-    positions = getattr(student.config, "max_position_embeddings", None)
-    if positions is not None and positions < data.max_length:
+    check_positions(student.config, data.max_length)
+
+
+def check_positions(student: "PretrainedConfig", length: int) -> None:
+    """Refuse a student's configuration with fewer positions than the teacher's maximum length.
+
+    Raises:
+        MethodFailure: It has; both numbers are named.
+    """
+    positions = getattr(student, "max_position_embeddings", None)
+    if positions is not None and positions < length:
         raise MethodFailure(
             f"a student reads rows as long as its teacher's, got {positions} positions (student) and a maximum "
-            f"length of {data.max_length} (teacher); choose a student with more positions"
+            f"length of {length} (teacher); choose a student with more positions"
         )
 
 

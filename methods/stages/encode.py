@@ -45,7 +45,7 @@ class Encode(Stage):
         facts: dict[str, Json] = {}
         for split in ("train", *self.evaluation):
             rows = bench.rows(self.data, split)
-            arrays, cut = self._tokenise(tokenizer, rows)
+            arrays, cut = tokenised(tokenizer, rows, self.max_length, regression=self.task_kind == "regression")
             save_file(arrays, bench.folder / f"{split}.safetensors")
             identities[split] = list(rows.ids)
             lengths = np.diff(arrays["offsets"])
@@ -53,26 +53,30 @@ class Encode(Stage):
         (bench.folder / "ids.json").write_text(json.dumps(identities), encoding="utf-8")
         return facts
 
-    def _tokenise(self, tokenizer: Any, rows: Rows) -> tuple[dict[str, npt.NDArray[Any]], int]:
-        ids: list[int] = []
-        segments: list[int] = []
-        offsets = [0]
-        cut = 0
-        for start in range(0, len(rows), CHUNK):
-            texts = [list(column[start : start + CHUNK]) for column in rows.texts]
-            encoded = tokenizer(*texts, truncation=True, max_length=self.max_length)
-            for place, pieces in enumerate(encoded["input_ids"]):
-                ids.extend(pieces)
-                offsets.append(len(ids))
-                cut += len(pieces) == self.max_length
-                if "token_type_ids" in encoded:
-                    segments.extend(encoded["token_type_ids"][place])
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "ids": np.asarray(ids, dtype=np.int32),
-            "offsets": np.asarray(offsets, dtype=np.int64),
-            "labels": np.asarray(rows.labels, dtype=np.float32 if self.task_kind == "regression" else np.int64),
-            "padding": np.asarray([tokenizer.pad_token_id], dtype=np.int32),
-        }
-        if segments:
-            arrays["segments"] = np.asarray(segments, dtype=np.int8)
-        return arrays, cut
+
+def tokenised(
+    tokenizer: Any, rows: Rows, max_length: int, *, regression: bool = False
+) -> tuple[dict[str, npt.NDArray[Any]], int]:
+    """Rows as the arrays of an artifact, and how many of them reach `max_length` word pieces."""
+    ids: list[int] = []
+    segments: list[int] = []
+    offsets = [0]
+    cut = 0
+    for start in range(0, len(rows), CHUNK):
+        texts = [list(column[start : start + CHUNK]) for column in rows.texts]
+        encoded = tokenizer(*texts, truncation=True, max_length=max_length)
+        for place, pieces in enumerate(encoded["input_ids"]):
+            ids.extend(pieces)
+            offsets.append(len(ids))
+            cut += len(pieces) == max_length
+            if "token_type_ids" in encoded:
+                segments.extend(encoded["token_type_ids"][place])
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "ids": np.asarray(ids, dtype=np.int32),
+        "offsets": np.asarray(offsets, dtype=np.int64),
+        "labels": np.asarray(rows.labels, dtype=np.float32 if regression else np.int64),
+        "padding": np.asarray([tokenizer.pad_token_id], dtype=np.int32),
+    }
+    if segments:
+        arrays["segments"] = np.asarray(segments, dtype=np.int8)
+    return arrays, cut

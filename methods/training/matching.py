@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from methods.training.batches import Batch
@@ -30,7 +31,11 @@ class Shape:
 
 
 class Matcher(nn.Module, ABC):
-    """A loss between two insides. Its parameters are trained with the student and are no part of what is deployed."""
+    """A loss between two insides. Its parameters are trained with the student and are no part of what is deployed.
+
+    It is asked outside autocast, as small differences want their precision; what it is shown may be bfloat16, and
+    `methods.training.internals.wide` makes it float32.
+    """
 
     @abstractmethod
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
@@ -80,5 +85,6 @@ class Matched:
         """One pass of the student, one of the teacher."""
         shown = self.teacher(batch)
         seen = look(model, batch, heads=self.heads)
-        loss: Tensor = self.matcher(seen, shown)
+        with torch.autocast(batch.labels.device.type, enabled=False):  # small differences want their precision
+            loss: Tensor = self.matcher(seen, shown)
         return loss if self.answers is None else loss + self.answers.of_logits(seen.logits, batch)
