@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STOPPED = "stopped; the same command goes on where it was"
 # The mini world's own run: minutes on two cores, and seeds enough for a standard deviation.
 DEMO_TASKS, DEMO_PROTOCOL = "mini-rte,mini-mrpc", "mini"
-DEMO_METHODS = "lpaf,svd-ft,up-zero,up-first"
+DEMO_METHODS = "lpaf,svd-ft,up-zero,up-first,distilbert(corpus='mini',lines=2048,passes=1,batch=32,rate=1e-3)"
 DEMO_BUDGETS, DEMO_SEEDS = "0.5,0.25", "1,2,3"
 DEMO_WORLD = (
     "The demo compresses a miniature BERT on generated tasks; what that world is and is not: docs/mini-world.md."
@@ -450,7 +450,9 @@ def check(
 
 @app.command()
 def bench(
-    what: Annotated[Literal["train", "factorize", "prune"], typer.Argument(help="The part that is measured.")],
+    what: Annotated[
+        Literal["train", "factorize", "prune", "distil"], typer.Argument(help="The part that is measured.")
+    ],
     json: AsJson = False,
 ) -> None:
     """Measure our speed against the usual ways, side by side in one run."""

@@ -141,10 +141,11 @@ class Beginning:
         if self.corpus is None:
             return students.fallback(self.label, layers)
         corpus = setting.corpora[self.corpus]
+        often = "once" if self.passes == 1 else f"{self.passes} times"
         return (
             f"{self.label}: general distillation on {_found(corpus.origin, corpus.name)}, fingerprint "
-            f"{corpus.fingerprint[:12]}, {self._lines(corpus.lines):,} passages {self.passes} times, once for all "
-            f"seeds; the student began as the backbone's layers {kept}"
+            f"{corpus.fingerprint[:12]}, {self._lines(corpus.lines):,} passages read {often}, the same student for "
+            f"all seeds; it began as the backbone's layers {kept}"
         )
 
     def _lines(self, there: int) -> int:

@@ -23,7 +23,7 @@ from methods.training.matching import Matcher, Matching, Shape
 class Relations(Matching):
     """Imitate how tokens of a layer, and layers of a token, relate: by pairs and by angles."""
 
-    kind: str = field(default="relations", init=False)
+    kind: str = field(default="relations/2", init=False)  # 2: other last digits
     word_pairs: float = 1.0
     word_angles: float = 10.0
     layer_pairs: float = 1.0

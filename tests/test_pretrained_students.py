@@ -115,7 +115,10 @@ def test_general_distillation_learns_from_the_mini_corpus(
 def test_a_record_says_on_which_text(general: dict[str, Record], method: str) -> None:
     record, text = general[method], corpora.get("mini")
     assert record.provenance["corpora"] == {"mini": {"origin": "generated", "fingerprint": text.fingerprint}}
-    assert f"fingerprint {text.fingerprint[:12]}, 512 passages 2 times, once for all seeds" in record.notes[-1]
+    assert (
+        f"fingerprint {text.fingerprint[:12]}, 512 passages read 2 times, the same student for all seeds"
+        in record.notes[-1]
+    )
     assert "distilled on mini" in record.label
     assert record.sizes.encoder_nonzero <= 0.25 * record.sizes.dense_encoder_weights
 

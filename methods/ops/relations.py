@@ -103,8 +103,10 @@ def word_angle(
         return _angle(teacher, student, valid, gap)
     if window < 1 or window % 2 == 0:
         raise ValueError(f"word_angle: window is an odd number of tokens >= 1, got {window}; 21 is the paper's")
-    gaps = GAPS[gap](_angles_in_window(student, window), _angles_in_window(teacher.detach(), window))
-    return _mean(gaps.sum(dim=(-2, -1)), valid, valid.sum() * window**2)
+    ours, theirs = _angles_in_window(student, window), _angles_in_window(teacher.detach(), window)
+    two = GAPS[gap](ours[0], theirs[0]).sum(dim=-1)  # each unordered pair stands for two ordered ones
+    one = GAPS[gap](ours[1], theirs[1]).sum(dim=-1)
+    return _mean(2 * two + one, valid, valid.sum() * window**2)
 
 
 def layer_angle(teacher: Tensor, student: Tensor, mask: Tensor, gap: Gap = "squared") -> Tensor:
@@ -124,8 +126,11 @@ def _similarity(teacher: Tensor, student: Tensor, valid: Tensor) -> Tensor:
 
 def _log_relation(points: Tensor, related: Tensor) -> Tensor:
     """Log-softmax of the cosines to each related point, `[..., points, points]`."""
-    unit = functional.normalize(_wide(points), dim=-1)
-    cosine = unit @ unit.transpose(-1, -2)
+    points = _wide(points)
+    product = points @ points.transpose(-1, -2)
+    squares = product.diagonal(dim1=-2, dim2=-1)
+    inverse = _inverse_lengths(squares, squares > 0)  # of products, not of points: the width is seen once
+    cosine = product * inverse.unsqueeze(-1) * inverse.unsqueeze(-2)
     # a finite bar, far below any cosine: with infinities, padding gives NaN in the loss or in its gradient
     return functional.log_softmax(cosine.masked_fill(~related, -1e4), dim=-1)
 
@@ -159,10 +164,11 @@ def _angles(points: Tensor) -> Tensor:
     return 0.5 * inner * inverse.unsqueeze(-1) * inverse.unsqueeze(-2)
 
 
-def _angles_in_window(states: Tensor, window: int) -> Tensor:
-    """Cosines at each token between two tokens of its window, `[..., tokens, window, window]`.
+def _angles_in_window(states: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Cosines at each token between two tokens of its window, and of each token of it with itself (1, or 0).
 
-    All comes from the distances of nearby tokens, so nothing of size tokens x window x width is ever made.
+    `[..., tokens, window (window - 1) / 2]`, each unordered pair once, and `[..., tokens, window]`. All is made of
+    distances of nearby tokens, so nothing of size tokens x window x width is ever made.
     """
     reach, tokens = window // 2, states.shape[-2]
     distances, apart = _squared_distances(states)
@@ -176,12 +182,15 @@ def _angles_in_window(states: Tensor, window: int) -> Tensor:
     middle = slice(reach, reach + tokens), slice(reach, reach + window)  # from each token to its window
     near, near_apart = band[..., *middle], band_apart[..., *middle]
     inverse = _inverse_lengths(near, near_apart)
-    between = torch.stack(  # [..., tokens, window, window]: from the a-th to the b-th token of the window
-        [band[..., a : a + tokens, 2 * reach - a : 2 * reach - a + window] for a in range(window)],
-        dim=-2,
-    )
-    inner = near.unsqueeze(-1) + near.unsqueeze(-2) - between
-    return 0.5 * inner * inverse.unsqueeze(-1) * inverse.unsqueeze(-2)
+    inner, lengths = [], []
+    for a in range(window - 1):  # the a-th token of the window and every later one
+        between = band[..., a : a + tokens, 2 * reach + 1 : 2 * reach - a + window]
+        inner.append(near[..., a : a + 1] + near[..., a + 1 :] - between)
+        lengths.append(inverse[..., a : a + 1] * inverse[..., a + 1 :])
+    itself = near_apart.to(near.dtype)
+    if not inner:
+        return near[..., :0], itself
+    return 0.5 * torch.cat(inner, dim=-1) * torch.cat(lengths, dim=-1), itself
 
 
 def _squared_distances(points: Tensor) -> tuple[Tensor, Tensor]:
@@ -197,7 +206,7 @@ def _squared_distances(points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _inverse_lengths(distances: Tensor, apart: Tensor) -> Tensor:
-    """1 / length, and 0 where two points are one: there is no direction, hence no angle."""
+    """1 / length, and 0 where there is no direction, hence no angle: of two points that are one, of a zero."""
     return torch.where(apart, torch.where(apart, distances, 1).rsqrt(), 0)
 
 

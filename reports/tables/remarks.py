@@ -9,6 +9,7 @@ from reports.tables.footnotes import Place
 from reports.tables.table import NO_RUN, Gap, percent
 
 SLACK = 1e-3  # a budget counts as met up to this excess of the kept share: ranks are whole numbers
+PLAIN, COSTLY = "kd", 3.0  # a distillation this many times as costly as the plain one says so
 BEST = "Bold (*): best mean of the column among compressed models with the most seeds."
 CORRELATIONS = ("matthews", "pearson", "spearman")
 
@@ -46,6 +47,8 @@ def collect(
     for place, found in cells.items():
         for sentence in _storage(found):
             said.setdefault(sentence, set()).update(one for one in cells if one[0] == place[0])
+    for sentence, method in _costs(cells):
+        said.setdefault(sentence, set()).update(place for place in cells if place[0] == method)
     said.update({sentence: set[Place]() for sentence in _ranks(cells)})
     return said
 
@@ -120,6 +123,25 @@ def _storage(found: Sequence[Record]) -> Iterable[str]:
             "the budget counts non-zero weights (encoder_nonzero); the matrices are stored dense, zeros included "
             "(encoder_weights in the records)"
         )
+
+
+def _costs(cells: Mapping[Place, Sequence[Record]]) -> Iterable[tuple[str, str]]:
+    """What a distillation costs that takes several times as long as plain KD in the cells they share; and its method.
+
+    Seconds are those beyond tokenising and the dense teacher, as they were measured, also side by side with others.
+    """
+    seconds: dict[str, dict[tuple[str, float, int], float]] = {}
+    for (method, task, budget), found in cells.items():
+        for record in found:
+            if record.family == Family.TASK_DISTILLATION.value:
+                seconds.setdefault(method, {})[task, budget, record.seed] = record.cost.seconds_marginal
+    plain = seconds.get(PLAIN, {})
+    for method, own in seconds.items():
+        shared = own.keys() & plain.keys()
+        if shared and method != PLAIN:
+            times = sum(own[where] for where in shared) / sum(plain[where] for where in shared)
+            if times >= COSTLY:
+                yield f"cost: {times:.1f} times the seconds of plain KD, the dense teacher apart", method
 
 
 def _ranks(cells: Mapping[Place, Sequence[Record]]) -> Iterable[str]:
