@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test modu
 
 from sample_records import sample, samples
 
+from benchmarks.records import Record
+from methods.contract import Family
 from reports import render_csv, render_json, render_markdown, render_text, tables
 from reports.facts import as_json
 from reports.faults import UsageError
@@ -161,6 +163,22 @@ def test_pruned_models_are_told_to_store_dense_matrices() -> None:
     table = table_2.draw(samples())
     row = next(row for block in table.blocks for row in block.rows if row.method == "up-zero")
     assert "stored dense" in dict(table.footnotes)[row.marks]
+
+
+def test_a_costly_distillation_says_what_it_cost() -> None:
+    def distilled(method: str, seconds: float, seed: int) -> Record:
+        made = dataclasses.replace(sample("svd-ft", seed=seed), method=method, label=method, key=f"{method}-{seed}")
+        cost = dataclasses.replace(made.cost, seconds_marginal=seconds)
+        return dataclasses.replace(made, family=Family.TASK_DISTILLATION.value, cost=cost)
+
+    times = {"kd": 2.0, "pkd": 5.0, "metadistil": 14.0}
+    table = table_2.draw(
+        [distilled(name, seconds * seed, seed) for name, seconds in times.items() for seed in (1, 2)]
+    )
+    marks = {row.method: row.marks for block in table.blocks for row in block.rows}
+    told = dict(table.footnotes)
+    assert told[marks["metadistil"]] == "cost: 7.0 times the seconds of plain KD, the dense teacher apart"
+    assert marks["kd"] == marks["pkd"] == ""
 
 
 def test_the_caption_says_what_was_measured_and_how() -> None:
