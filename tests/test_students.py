@@ -3,11 +3,13 @@
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+import methods
 from benchmarks import accounting, experiment
 from benchmarks.mini import bert_folder
 from methods import models, students
@@ -108,6 +110,15 @@ def test_another_teachers_rows_are_refused_with_both_named(setting: Setting) -> 
     agreement.check_data(data, dataclasses.replace(data, train_rows=3))
     with pytest.raises(ValueError, match=r"labels: student 2, teacher 3; maximum length: student \d+, teacher 7"):
         agreement.check_data(data, dataclasses.replace(data, outputs=3, max_length=7))
+
+
+@pytest.mark.parametrize("name", ["kd", "distilbert(second=True)", "pkd", "ckd", "theseus", "metadistil", "tinybert"])
+def test_every_training_under_a_teacher_refuses_other_rows(setting: Setting, name: str) -> None:
+    stage: Any = methods.get(name).plan(dataclasses.replace(setting, budget=Budget(0.5)))
+    taught = [each for each in stage.walk() if each.kind in ("retrain", "distil", "replace", "teach")]
+    last = [each for each in taught if name != "theseus" or each.kind == "replace"][-1]
+    with pytest.raises(ValueError, match="maximum length: student 7, teacher"):
+        dataclasses.replace(last, data=dataclasses.replace(last.data, max_length=7))
 
 
 def test_another_tokenizer_is_refused_with_both_named(tmp_path: Path) -> None:

@@ -33,6 +33,18 @@ def check_data(student: Encode, teacher: Encode) -> None:
         raise ValueError("student and teacher read the same rows in the same way, got " + "; ".join(faults))
 
 
+def check_teachers(student: Encode, *teachers: object) -> None:
+    """`check_data` for every teaching stage that says which data it read; None is no teacher.
+
+    Raises:
+        ValueError: One read other data than the student.
+    """
+    for teacher in teachers:
+        data = getattr(teacher, "data", None)
+        if isinstance(data, Encode):
+            check_data(student, data)
+
+
 def check_tokenizers(student: Path, teacher: Path) -> None:
     """Refuse a student whose tokenizer is not the teacher's: the same vocabulary, the same cuts.
 

@@ -48,10 +48,7 @@ class Distil(Stage):
             raise ValueError("Distil: a student learns from answers, from an inside or from both, got neither")
         if self.logits is None and self.distillation is not None and self.distillation.soft:
             raise ValueError("Distil: a weight on the teacher's answers needs its logits; give them, or soft=0")
-        for teacher in (self.logits, self.inner and self.inner.teacher):
-            data = getattr(teacher, "data", None)
-            if isinstance(data, Encode):
-                agreement.check_data(self.data, data)
+        agreement.check_teachers(self.data, self.logits, self.inner and self.inner.teacher)
 
     @property
     def effort(self) -> float:

@@ -9,7 +9,7 @@ from torch import nn
 from methods import models
 from methods.contract import Recipe, derive
 from methods.layers.replaceable import Replaceable, paired
-from methods.stages import parts
+from methods.stages import agreement, parts
 from methods.stages.encode import Encode
 from methods.stages.stage import Json, Stage, Workbench
 from methods.training.loop import train
@@ -36,6 +36,10 @@ class Replace(Stage):
     replacement: Replacement
     seed: int
 
+    def __post_init__(self) -> None:
+        """Refuse a predecessor of other rows."""
+        agreement.check_teachers(self.data, self.predecessor)
+
     @property
     def effort(self) -> float:
         """Rows seen."""
@@ -49,7 +53,9 @@ class Replace(Stage):
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Put both together, train, take the successor out, save."""
         model = models.load(bench.artifact(self.successor))
-        layers = insert(model, models.load(bench.artifact(self.predecessor)))
+        predecessor = models.load(bench.artifact(self.predecessor))
+        agreement.check_labels(model, predecessor)
+        layers = insert(model, predecessor)
         models.moved(model, bench.device)
         facts = train(
             model,

@@ -10,7 +10,7 @@ from methods import models
 from methods.contract import Distillation, Recipe, derive
 from methods.layers.low_rank import LowRankLinear
 from methods.layers.mixed_rank import MixedRankLinear
-from methods.stages import parts
+from methods.stages import agreement, parts
 from methods.stages.encode import Encode
 from methods.stages.stage import Json, Stage, Workbench
 from methods.training.features import Featured, FeatureDistillation
@@ -58,7 +58,8 @@ class Retrain(Stage):
     mixing: Mixing | None = None
 
     def __post_init__(self) -> None:
-        """Refuse two teachings that do not go together."""
+        """Refuse two teachings that do not go together, and a teacher of other rows."""
+        agreement.check_teachers(self.data, self.teacher)
         if self.mixing and isinstance(self.distillation, FeatureDistillation):
             raise ValueError(
                 "Retrain: features are distilled into factors alone, and mixing swaps factors for their parents; "

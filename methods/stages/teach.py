@@ -53,6 +53,10 @@ class Teach(Stage):
     lessons: Lessons
     seed: int
 
+    def __post_init__(self) -> None:
+        """Refuse a teacher of other rows."""
+        agreement.check_teachers(self.data, self.teacher)
+
     @property
     def effort(self) -> float:
         """Rows seen: trial, quiz and real pass of the student, and what the teacher costs beside them."""
