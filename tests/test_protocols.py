@@ -29,6 +29,12 @@ def test_the_paper_protocol_is_the_papers() -> None:
     assert (protocol.distillation.hard, protocol.distillation.temperature) == (0.5, 2.0)
 
 
+@pytest.mark.parametrize("task", [name for name in tasks.available() if name.startswith("mini-")])
+def test_quick_trains_mini_tasks_as_their_own_protocol_does(task: str) -> None:
+    quick, mini = (protocols.resolve(name, task, {}, "float32") for name in ("quick", "mini"))
+    assert (quick.dense, quick.prune, quick.retrain) == (mini.dense, mini.prune, mini.retrain)
+
+
 def test_overrides_reach_all_phases_or_one() -> None:
     protocol = protocols.resolve("quick", "rte", {"lr": "3e-5", "prune.epochs": "7", "temperature": "4"}, "float32")
     assert {protocol.dense.learning_rate, protocol.prune.learning_rate, protocol.retrain.learning_rate} == {3e-5}
