@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from safetensors.torch import load_file
 
 import methods
-from benchmarks import experiment, predictions, runner
+from benchmarks import backbones, experiment, inputs, predictions, runner
 from benchmarks.cells import Cell
 from benchmarks.engines.local import cores
 from benchmarks.evaluate import PREDICTIONS
@@ -190,7 +190,11 @@ def _is_value(method: Compressor) -> str:
 
 def _pure(method: Compressor) -> str:
     """Equal settings give equal stages; another seed gives others; describing costs nothing."""
-    setting = _cell("dense", seed=1).setting
+    setting = dataclasses.replace(
+        _cell("dense", seed=1).setting,
+        encoders=inputs.encoders(method, backbones.get(_options("dense").backbone)),
+        corpora=inputs.texts(method),
+    )
     settings = [one for budget in (*BUDGETS, BUDGETS[0] / 2) if method.refused(one := _at(setting, budget)) is None]
     if not settings:
         return "refused here"

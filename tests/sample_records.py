@@ -21,6 +21,7 @@ FAMILIES = {
     "svd-ft": ("SVD_Ft", Family.FACTORIZATION),
     "up-zero": ("UP_zero", Family.UNSTRUCTURED_PRUNING),
     "up-first": ("UP_first", Family.UNSTRUCTURED_PRUNING),
+    "distilbert": ("DistilBERT", Family.PRETRAINING_DISTILLATION),
 }
 DENSE_WEIGHTS = 1000
 
@@ -29,7 +30,7 @@ def sample(
     method: str = "lpaf", task: str = "rte", budget: float = 0.5, seed: int = 1, value: float = 0.7, **changes: Any
 ) -> Record:
     """One record; `changes` are fields that differ from the usual ones."""
-    label, family = FAMILIES[method]
+    label, family = FAMILIES[method.partition("(")[0]]
     kept = round(DENSE_WEIGHTS * budget)
     record = Record(
         key=f"{method}-{task}-{budget}-{seed}",
