@@ -1,10 +1,10 @@
 """What a run would do: every stage with its state, who shares it, and how long it should take."""
 
 import dataclasses
-import statistics
 from collections.abc import Sequence
 from typing import Literal
 
+from benchmarks.history import History
 from benchmarks.schedule import Schedule
 from benchmarks.store import Store
 from methods.stages.stage import Stage
@@ -53,29 +53,6 @@ class Plan:
         return sum(planned.state == state for planned in self.stages)
 
 
-class History:
-    """Seconds of past stages, from the manifests of a store: by kind, and by scale where the stage tells one.
-
-    The rate is seconds per unit of `Stage.effort` where there is an effort, else seconds per stage; the
-    median of all that were measured.
-    """
-
-    def __init__(self, store: Store) -> None:
-        samples: dict[tuple[str, str, bool], list[float]] = {}
-        for manifest in store.manifests():
-            seconds = manifest.costs.seconds + manifest.costs.earlier_seconds
-            name = (manifest.kind, manifest.scale, manifest.effort > 0)
-            samples.setdefault(name, []).append(seconds / manifest.effort if manifest.effort > 0 else seconds)
-        self._rates = {name: statistics.median(found) for name, found in samples.items()}
-
-    def seconds(self, stage: Stage) -> float | None:
-        """What a stage should take; None when nothing like it was measured."""
-        rate = self._rates.get((stage.kind, str(getattr(stage, "scale", "")), stage.effort > 0))
-        if rate is None:
-            return None
-        return rate * stage.effort if stage.effort > 0 else rate
-
-
 def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int = 1) -> Plan:
     """What `run` would do with these stages; reads the store and changes nothing.
 
@@ -84,7 +61,7 @@ def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int =
     """
     groups = [(wanted,) if isinstance(wanted, Stage) else tuple(wanted) for wanted in stages]
     schedule = Schedule([stage for group in groups for stage in group], lambda stage: store.complete(stage.key))
-    history = History(store) if schedule.stages else None
+    history = History(store.manifests()) if schedule.stages else None
     shares = dict.fromkeys([*schedule.stages, *schedule.present], 0)
     for group in groups:
         for key in {key for stage in group for key in _needed(stage, schedule)}:

@@ -58,6 +58,12 @@ class NoEngine:
 
     slots = 1
 
+    def fits(self, memory: int, device_memory: int) -> bool:
+        raise AssertionError((memory, device_memory))
+
+    def cancel(self, key: str) -> None:
+        raise AssertionError(key)
+
     def submit(self, job: Job) -> None:
         raise AssertionError(f"nothing is missing, yet {job.kind} was started")
 
@@ -177,7 +183,6 @@ def test_a_slip_is_the_methods_own(bed: Bed) -> None:
         ("memory", "MemoryError: too much"),
         ("disk", "OSError: [Errno 5] Input/output error"),
         ("kill", "its process was ended by SIGKILL (killed by hand, or by the system for want of memory)"),
-        ("exit", "its process ended with exit code 3"),
     ],
 )
 def test_infrastructure_gets_three_tries(bed: Bed, how: str, reason: str) -> None:
@@ -191,6 +196,23 @@ def test_infrastructure_gets_three_tries(bed: Bed, how: str, reason: str) -> Non
     assert recorded is not None
     assert recorded.cause == "infrastructure"
     assert bed.store.failure(passing.key) is None
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("exit", "its process ended with exit code 3"), ("segfault", "its process was ended by SIGSEGV")],
+)
+def test_a_stage_that_ends_its_process_three_times_has_failed(bed: Bed, how: str, reason: str) -> None:
+    stubborn, passing = toy.Fail(how, bed.ledger), toy.Fail(how, bed.ledger + "-passing", times=2)
+    stands, other = toy.Add(1, (stubborn,)), toy.Add(2)
+    lost, above, saved, fine = bed.run([stubborn, stands, passing, other])
+    assert (lost.status, lost.cause, lost.reason) == ("failed", "method", f"{reason}, 3 times")
+    assert (above.cause, saved.status, fine.status) == ("method", "done", "done")
+    assert len(toy.entries(bed.ledger)) == 3
+    assert [event.reason for event in bed.told("retry")] == [reason] * 4
+    again, *_ = bed.run([stubborn])  # shown, not tried again
+    assert again.reason == lost.reason
+    assert len(toy.entries(bed.ledger)) == 3
 
 
 def test_a_plan_tells_state_share_and_time(bed: Bed) -> None:

@@ -91,6 +91,7 @@ class Stage(ABC):
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
+    alone: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, bench: Workbench) -> Mapping[str, Json]:
