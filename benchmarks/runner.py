@@ -240,6 +240,7 @@ class _Run:
             return
         del self._running[stage.key]
         if report.what == "done":
+            self._store.refresh(stage.key)
             self._alone.discard(stage.key)
             self._learn(stage)
             outcome = Outcome(stage.key, stage.kind, "done", seconds=facts["seconds"], log=self._log(stage))
@@ -313,6 +314,7 @@ class _Run:
     def _look_elsewhere(self) -> None:
         """Take back what other runs have finished, failed at, or died over."""
         for stage in list(self._elsewhere.values()):
+            self._store.refresh(stage.key)
             if self._store.complete(stage.key) or self._store.owner(stage.key) is None:
                 del self._elsewhere[stage.key]
                 self._schedule.again(stage)
