@@ -278,7 +278,7 @@ def export(
         from benchmarks.records import frame
         from reports import output, selection
 
-        records = selection.read(runs)
+        records = selection.read(runs, inspected=False)
         output.write(file, frame(records).to_csv(index=False, lineterminator="\n"))
         _say(f"written: {file} ({len(records)} records)")
 

@@ -60,8 +60,11 @@ def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int =
     stands on is not listed, for it is not needed.
     """
     groups = [(wanted,) if isinstance(wanted, Stage) else tuple(wanted) for wanted in stages]
-    schedule = Schedule([stage for group in groups for stage in group], lambda stage: store.complete(stage.key))
+    there = set(store.keys())  # listed once: a look for each stage would take longer than all else
+    schedule = Schedule([stage for group in groups for stage in group], lambda stage: stage.key in there)
     history = History(store.manifests()) if schedule.stages else None
+    failures = {failure.key: failure.reason for failure in store.failures() if failure.cause == "method"}
+    running = {key for key, _ in store.locked()}
     shares = dict.fromkeys([*schedule.stages, *schedule.present], 0)
     for group in groups:
         for key in {key for stage in group for key in _needed(stage, schedule)}:
@@ -69,7 +72,14 @@ def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int =
     planned = [PlannedStage(stage, "cached", shares[key], 0.0) for key, stage in schedule.present.items()]
     failed: dict[str, str] = {}
     for key, stage in schedule.stages.items():
-        planned.append(_planned(stage, store, history, shares[key], failed))
+        reasons = [failures[key]] if key in failures else []
+        reasons += [f"needs {part.kind} {part.key[:12]}, which failed" for part in stage.needs if part.key in failed]
+        if reasons:
+            failed[key] = reasons[0]
+            planned.append(PlannedStage(stage, "failed", shares[key], 0.0, reasons[0]))
+            continue
+        seconds = history.seconds(stage) if history else None
+        planned.append(PlannedStage(stage, "running" if key in running else "missing", shares[key], seconds))
     ahead = [each for each in planned if each.state != "cached"]
     ends: dict[str, float] = {}  # key -> seconds until it could be done with unlimited jobs
     for each in ahead:
@@ -97,17 +107,3 @@ def _needed(stage: Stage, schedule: Schedule) -> set[str]:
 
     visit(stage)
     return found
-
-
-def _planned(
-    stage: Stage, store: Store, history: History | None, shared_by: int, failed: dict[str, str]
-) -> PlannedStage:
-    """One missing stage; `failed` maps key -> reason of the stages before it, and is added to."""
-    failure = store.failure(stage.key, "method")
-    reasons = [failure.reason] if failure else []
-    reasons += [f"needs {part.kind} {part.key[:12]}, which failed" for part in stage.needs if part.key in failed]
-    if reasons:
-        failed[stage.key] = reasons[0]
-        return PlannedStage(stage, "failed", shared_by, 0.0, reasons[0])
-    state: State = "missing" if store.owner(stage.key) is None else "running"
-    return PlannedStage(stage, state, shared_by, history.seconds(stage) if history else None)

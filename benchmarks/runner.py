@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import presence
 from benchmarks.engines import Engine, EngineError, Job, Report
 from benchmarks.engines.local import LocalEngine
 from benchmarks.events import Event, Outcome
 from benchmarks.history import History, scale_of
 from benchmarks.manifest import Cause, Failure
 from benchmarks.plan import Plan, PlannedStage, plan
+from benchmarks.presence import Presence
 from benchmarks.schedule import Schedule
 from benchmarks.serialise import dump
 from benchmarks.store import CorruptArtifact, Store, StoreError, now
@@ -112,6 +114,7 @@ class _Run:
                 if store.failure(key, "method") is not None:
                     store.forgive(key)
         store.sweep()
+        presence.sweep(store.root)
         self._schedule = Schedule(wanted, self._sound)
         for stage in self._schedule.present.values():
             self._settle(stage, Outcome(stage.key, stage.kind, "cached"))
@@ -126,9 +129,10 @@ class _Run:
             return self._outcomes
         self._store.check_writable()
         self._history = History(self._store.manifests())
-        with _terminable(), contextlib.closing(self._engine):
+        with _terminable(), contextlib.closing(Presence(self._store.root)) as here, contextlib.closing(self._engine):
             try:
                 while self._schedule.stages or self._running:
+                    here.say(self._engine.name, self._engine.slots)
                     self._fill()
                     self._listen()
                     self._look_elsewhere()

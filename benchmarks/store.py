@@ -91,16 +91,19 @@ class Store:
 
     def keys(self) -> Iterator[str]:
         """The keys of all complete artifacts, in no order."""
-        if not self.root.is_dir():
+        try:
+            with os.scandir(self.root) as shelves:
+                names = sorted(shelf.name for shelf in shelves if len(shelf.name) == 2 and shelf.name[0] != ".")
+        except (FileNotFoundError, NotADirectoryError):
             return
-        with os.scandir(self.root) as shelves:
-            names = sorted(shelf.name for shelf in shelves if len(shelf.name) == 2 and shelf.name[0] != ".")
         for name in names:
+            shelf = os.path.join(self.root, name)
             try:
-                books = os.listdir(self.root / name)
+                books = os.listdir(shelf)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            yield from (book for book in books if self.complete(book))
+            # strings, for there may be tens of thousands
+            yield from (book for book in books if os.path.isfile(f"{shelf}/{book}/{MANIFEST}"))
 
     def manifests(self) -> Iterator[Manifest]:
         """The manifests of all complete artifacts, in no order."""

@@ -1,6 +1,7 @@
 """The runner: what is missing, each once, in a good order, whatever fails; and what a stage may use."""
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from benchmarks.store import Costs, Store
 from benchmarks.tasks import sources
 from benchmarks.workbench import StageWorkbench
 from methods.stages.stage import Stage
+from reports.states import of_status
 
 
 @dataclasses.dataclass
@@ -249,11 +251,14 @@ def test_progress_is_told_and_seen_from_outside(bed: Bed) -> None:
     assert 3 <= len(told) <= 8  # 0.6 s or more, told every 0.2 s
     assert told[-1].done == told[-1].total == 60
     assert told[-1].facts["loss"] == pytest.approx(1 / 60)
+    (here,) = seen[0].runs
+    assert (here.pid, here.engine, here.slots) == (os.getpid(), "local", 1)
+    assert f"Run by process {os.getpid()} on {here.host}: local, 1 at a time." in list(of_status(seen[0]))
     (running,) = seen[0].running
     assert (running.key, running.kind, running.total) == (stage.key, "toy-add", 60)
     assert running.remaining is not None
     after = status(bed.store)
-    assert (after.running, after.done, after.failed) == ((), {"toy-add": 1}, ())
+    assert (after.running, after.done, after.failed, after.runs) == ((), {"toy-add": 1}, (), ())
 
 
 # What a stage may use

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no tes
 
 import toy_stages as toy
 
-from benchmarks import locks
+from benchmarks import locks, presence
 from benchmarks.store import Store
 
 KEY = "ab" * 32
@@ -45,6 +45,22 @@ def test_three_commands_with_different_engines_share_the_work(tmp_path: Path) ->
         assert {stage.key for stage in wanted} <= ended
         assert not [event for event in events if event["what"] in ("failed", "retry")]
     assert list(store.locked()) == []
+
+
+def test_a_killed_run_is_no_longer_told_of(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from benchmarks.presence import Presence\n"
+        f"Presence(Path({str(tmp_path)!r})).say('local', 3); print('said', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        (told,) = presence.present(tmp_path)
+        assert (told.pid, told.engine, told.slots) == (other.pid, "local", 3)
+        other.kill()
+    assert list(presence.present(tmp_path)) == []
+    presence.sweep(tmp_path)
+    assert [path.name for path in (tmp_path / presence.FOLDER).iterdir()] == []
 
 
 def foreign(store: Store, age: float) -> Path:

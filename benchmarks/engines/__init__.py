@@ -73,6 +73,11 @@ class Engine(Protocol):
     """Runs jobs somewhere. Used by one thread. Nothing is started before the first job."""
 
     @property
+    def name(self) -> str:
+        """What `status` calls it."""
+        ...
+
+    @property
     def slots(self) -> int:
         """How many jobs may run at a time, just now; at least 1."""
         ...

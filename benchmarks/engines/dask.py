@@ -6,17 +6,18 @@ back; dask pickles that call on its own wire. Nothing of dask reaches the store.
 
 import contextlib
 import json
-import os
 import queue
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import locks
 from benchmarks.engines import EngineError, Job, Report, daskworker
 from benchmarks.engines.local import LAST, PRELOAD, report, slots
 from benchmarks.engines.machine import accelerators
 from benchmarks.files import explaining, unique
+from benchmarks.presence import FOLDER
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -115,7 +116,8 @@ class DaskEngine:
         self._jobs = jobs
         self._ours = ours
         self._topic = f"weighin-{unique()}"
-        self._mark = Path(root).absolute() / ".engines" / f"{self._topic}.{os.getpid()}"
+        self._mark = Path(root).absolute() / FOLDER / f"{self._topic}.lock"  # each worker must see it
+        self._held: locks.Lock | None = None
         self._setting = {
             "topic": self._topic,
             "mark": str(self._mark),
@@ -123,11 +125,18 @@ class DaskEngine:
             "preload": list(preload),
         }
         self._started: Client | None = None
+        self._address = ""
         self._futures: dict[str, tuple[str, Future[Any]]] = {}  # key -> token of the submission, and what comes of it
         self._places: dict[str, str] = {}  # token -> the worker that has begun it last
         self._news: queue.SimpleQueue[tuple[str, dict[str, Any] | None]] = queue.SimpleQueue()  # token, event or end
         self._threads = 1
         self._looked = float("-inf")
+
+    @property
+    def name(self) -> str:
+        """'dask' and the scheduler's address."""
+        self._client()
+        return f"dask {self._address}"
 
     @property
     def slots(self) -> int:
@@ -183,9 +192,10 @@ class DaskEngine:
         self._futures.clear()
         if self._ours:
             daskworker.close()
+        if self._held is not None:
+            self._held.release()
         if client is None:
             return
-        self._mark.unlink(missing_ok=True)
         cluster = client.cluster  # none where an address was given
         client.close()
         if cluster is not None:
@@ -194,9 +204,9 @@ class DaskEngine:
     def _client(self) -> "Client":
         if self._started is None:
             with explaining(self._mark):
-                self._mark.parent.mkdir(parents=True, exist_ok=True)
-                self._mark.touch()
+                self._held = locks.acquire(self._mark)
             self._started = self._connect()
+            self._address = str(self._started.scheduler_info()["address"])
             self._started.subscribe_topic(self._topic, self._hear)
         return self._started
 

@@ -100,6 +100,7 @@ class LocalEngine:
         if jobs < 1:
             raise ValueError(f"jobs is a whole number >= 1, got {jobs}; the machine has {cores()} cores")
         self._jobs = jobs
+        self._devices = tuple(devices)
         self._room = room or Room(devices)
         self._log = root / "logs" / "forkserver.log"
         self._configuration = {"plugins": list(plugins), "preload": list(preload)}
@@ -108,6 +109,11 @@ class LocalEngine:
         self._ready = False
         self._running: dict[str, Mapping[str, Any] | None] = {}  # key -> the job's last event, once it came
         self._reports: list[Report] = []
+
+    @property
+    def name(self) -> str:
+        """'local', and on how many accelerators."""
+        return f"local on {len(self._devices)} accelerators" if self._devices else "local"
 
     @property
     def slots(self) -> int:
