@@ -74,7 +74,7 @@ Plugins = Annotated[
 ]
 Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stages.", rich_help_panel=WHERE)]
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
-Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
+Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core or GPU.", rich_help_panel=HOW)]
 Engine = Annotated[
     str,
     typer.Option(

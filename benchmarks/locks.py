@@ -80,6 +80,9 @@ class Lock:
 
     def _beat(self) -> None:
         while not self._released.wait(HEARTBEAT):
+            found = _read(self.path)
+            if found is not None and found.token != self.owner.token:
+                return  # this host slept too long, and another owner must live by its own heartbeat
             with contextlib.suppress(OSError):  # a full or vanished disk is the stage's to report
                 os.utime(self.path)
 

@@ -95,3 +95,15 @@ def test_an_artifact_that_came_from_elsewhere_is_looked_for_anew(tmp_path: Path)
     store = Store(tmp_path)
     store.refresh(KEY)  # of nothing
     assert store.verify(KEY) == ["no such artifact"]
+
+
+def test_a_sleeper_does_not_keep_its_successors_lock_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "HEARTBEAT", 0.01)
+    lock = Store(tmp_path).lock(KEY)
+    assert lock is not None
+    path = foreign(Store(tmp_path), 100.0)
+    before = path.stat().st_mtime
+    time.sleep(0.2)
+    assert path.stat().st_mtime == before
+    lock.release()
+    assert path.exists()  # nor takes it away

@@ -18,6 +18,7 @@ from benchmarks.engines.local import LocalEngine
 from benchmarks.engines.machine import accelerators
 
 LOOK = 0.2  # seconds between two looks at whether a job is still wanted
+GONE = ("closing", "closed", "failed")  # what a worker's status is when nobody awaits its results
 PAUSE = 0.02  # seconds that a new job may have to wait for the thread that starts it
 
 
@@ -42,7 +43,7 @@ def work(text: str) -> str:
     def wanted() -> bool:
         """Whether the scheduler still wants this: not after a cancellation, nor when the runner is gone."""
         task = worker.state.tasks.get(name)
-        return task is not None and task.state == "executing" and worker.status.name == "running"
+        return task is not None and task.state == "executing" and worker.status.name not in GONE
 
     tell({"event": "begin", "worker": worker.address})
     if not Path(message["mark"]).exists():
