@@ -13,7 +13,6 @@ from reports import blueprints, figures, plugins, tables, typed
 from reports.evidence import Evidence
 from reports.faults import UsageError, usage
 from reports.figures.picture import Picture, Wanted
-from reports.tables.finish import finished
 from reports.tables.gaps import gaps
 from reports.tables.table import Table, percent
 from reports.terminal import Watch
@@ -135,6 +134,8 @@ class Experiment:
         missing = gaps(self.cells, results.refused, results.failed)
         asked = self.options
         if isinstance(self.blueprint, tables.Blueprint):
+            from reports.tables.finish import finished  # brings scipy: a second that a plan need not wait
+
             return results, finished(
                 self.blueprint, results.records, Evidence(runs), missing, asked.methods, asked.tasks
             )

@@ -10,7 +10,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import locks
 from benchmarks.engines import EngineError, Job, Report, daskworker
@@ -143,7 +143,7 @@ class DaskEngine:
         """How many jobs may run at a time: the threads of the workers there are now, at least 1."""
         if time.monotonic() - self._looked > LOOK:
             try:
-                self._threads = sum(self._client().nthreads().values())
+                self._threads = sum(cast("dict[str, int]", self._client().nthreads()).values())
             except (OSError, RuntimeError) as error:
                 raise EngineError(f"the dask scheduler must answer, got '{error}'; start it and run again") from error
             self._looked = time.monotonic()

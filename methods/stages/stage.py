@@ -126,17 +126,16 @@ class Stage(ABC):
 
     def walk(self) -> Iterator["Stage"]:
         """This stage and all it stands on, dependencies first, each key once."""
-        seen: set[str] = set()
+        found: dict[str, Stage] = {}
 
-        def visit(stage: Stage) -> Iterator[Stage]:
-            if stage.key in seen:
-                return
-            seen.add(stage.key)
+        def visit(stage: Stage) -> None:
             for needed in stage.needs:
-                yield from visit(needed)
-            yield stage
+                if needed.key not in found:
+                    visit(needed)
+            found[stage.key] = stage
 
-        yield from visit(self)
+        visit(self)
+        return iter(found.values())
 
 
 def digest(value: Json) -> str:
