@@ -292,7 +292,7 @@ class _Run:
             self._note(stage, cause, reason)
             self._give_up(stage, cause, reason, self._log(stage))
             return
-        if attempt == RETRIES:
+        if attempt == RETRIES and self._engine.one_machine:
             self._alone.add(stage.key)
         self._events(Event("retry", stage.key, stage.kind, reason=reason))
         self._schedule.again(stage)

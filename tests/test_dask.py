@@ -19,7 +19,7 @@ import toy_stages as toy
 
 from benchmarks import engines
 from benchmarks.engines import EngineError, batch
-from benchmarks.engines.dask import DaskEngine, in_process
+from benchmarks.engines.dask import DaskEngine, _client, in_process
 from benchmarks.events import Event
 from benchmarks.locks import start_of
 from benchmarks.runner import run
@@ -272,6 +272,27 @@ def test_other_batch_systems(tmp_path: Path, name: str, more: str, mark: str) ->
 def test_files_that_describe_no_batch_system(tmp_path: Path, text: str, law: str) -> None:
     with pytest.raises(ValueError, match=law):
         described(tmp_path, text)
+
+
+def test_batch_jobs_make_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SLURM's commands played by two scripts that start the job here and end it."""
+    for name, text in (("sbatch", SBATCH), ("scancel", 'kill -9 "-$1"\necho "$1" >> "$CANCELLED"\n')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), *filter(None, sys.path)]))
+    monkeypatch.setenv("CANCELLED", str(tmp_path / "cancelled"))
+    found = described(tmp_path, "cluster: slurm\nslots: 2\ncores: 2\nmemory: 1GB\n")
+    store, ledger = Store(tmp_path / "store"), tmp_path / "ledger"
+    wanted = toy.tree(ledger)
+    on = engine(store, lambda: _client(batch.start(found)))
+    outcomes = run(wanted, store, sources={}, engine=on)
+    assert {outcomes[stage.key].status for stage in wanted} == {"done"}
+    assert sums(store, wanted) == SUMS
+    assert len((tmp_path / "cancelled").read_text().split()) == 1  # the batch job was given back
+
+
+SBATCH = 'setsid sh "$1" > /dev/null 2>&1 &\necho "Submitted batch job $!"\nsleep 0.2\n'  # its file goes at once
 
 
 def test_packing_is_the_workers_own(tmp_path: Path) -> None:

@@ -78,6 +78,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def one_machine(self) -> bool:
+        """Whether all jobs share one machine's memory."""
+        ...
+
+    @property
     def slots(self) -> int:
         """How many jobs may run at a time, just now; at least 1."""
         ...

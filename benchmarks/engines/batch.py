@@ -107,7 +107,7 @@ def make(batch: Batch) -> Any:
     options = dict(batch.options)
     # One worker process a batch job: it hands out that job's accelerators, and shares its cores among the slots.
     arguments = [*(options.pop("worker_extra_args", None) or ()), "--nthreads", str(batch.slots)]
-    scheduler = {"dashboard_address": None, **(options.pop("scheduler_options", None) or {})}
+    scheduler = {"dashboard_address": "127.0.0.1:0", **(options.pop("scheduler_options", None) or {})}
     try:
         return kind(processes=1, worker_extra_args=arguments, scheduler_options=scheduler, **options)
     except (TypeError, ValueError, OSError) as error:

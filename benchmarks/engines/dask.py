@@ -139,6 +139,11 @@ class DaskEngine:
         return f"dask {self._address}"
 
     @property
+    def one_machine(self) -> bool:
+        """Only in this process."""
+        return self._ours
+
+    @property
     def slots(self) -> int:
         """How many jobs may run at a time: the threads of the workers there are now, at least 1."""
         if time.monotonic() - self._looked > LOOK:

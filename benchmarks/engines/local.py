@@ -116,6 +116,11 @@ class LocalEngine:
         return f"local on {len(self._devices)} accelerators" if self._devices else "local"
 
     @property
+    def one_machine(self) -> bool:
+        """They do."""
+        return True
+
+    @property
     def slots(self) -> int:
         """How many jobs may run at a time."""
         return self._jobs
