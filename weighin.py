@@ -74,7 +74,17 @@ Plugins = Annotated[
 ]
 Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stages.", rich_help_panel=WHERE)]
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
-Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
+Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core or GPU.", rich_help_panel=HOW)]
+Engine = Annotated[
+    str,
+    typer.Option(
+        envvar="WEIGHIN_ENGINE",
+        metavar="local|dask[:WHERE]",
+        help="Where stages run: 'local', 'dask', 'dask:ADDRESS', 'dask:CLUSTER.yaml'.",
+        rich_help_panel=HOW,
+    ),
+]
+Packing = Annotated[int, typer.Option(min=1, help="Stages that share an accelerator.", rich_help_panel=HOW)]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
 Paper = Annotated[
     bool | None,
@@ -102,6 +112,8 @@ def run(
     store: Store = STORE,
     runs: Runs = RUNS,
     jobs: Jobs = 0,
+    engine: Engine = "local",
+    packing: Packing = 1,
     retry_failed: Retry = False,
     json: AsJson = False,
 ) -> None:
@@ -113,7 +125,9 @@ def run(
         experiment = asked.Asked(
             table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
         ).experiment()
-        results, drawn = experiment.measure(store, runs, jobs, retry_failed=retry_failed)
+        results, drawn = experiment.measure(
+            store, runs, jobs, retry_failed=retry_failed, engine=engine, packing=packing
+        )
         if isinstance(drawn, Picture):
             files = output.picture_files(table, None, None, runs)
             _print_picture(drawn, files, {**asked.counts(results), "written": files} if json else None)
@@ -264,7 +278,7 @@ def export(
         from benchmarks.records import frame
         from reports import output, selection
 
-        records = selection.read(runs)
+        records = selection.read(runs, inspected=False)
         output.write(file, frame(records).to_csv(index=False, lineterminator="\n"))
         _say(f"written: {file} ({len(records)} records)")
 
@@ -451,7 +465,8 @@ def check(
 @app.command()
 def bench(
     what: Annotated[
-        Literal["train", "factorize", "prune", "distil"], typer.Argument(help="The part that is measured.")
+        Literal["train", "factorize", "prune", "distil", "harness"],
+        typer.Argument(help="The part that is measured."),
     ],
     json: AsJson = False,
 ) -> None:

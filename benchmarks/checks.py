@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 import methods
 from benchmarks import backbones, experiment, inputs, predictions, runner
 from benchmarks.cells import Cell
-from benchmarks.engines.local import cores
+from benchmarks.engines.local import slots
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.store import Store
 from methods import models
@@ -108,7 +108,7 @@ def prepare(wanted: Sequence[str], store: Path, again: Path) -> dict[str, Path]:
 
 
 def _all_made(stages: Sequence[Stage], store: Store) -> None:
-    runner.run(stages, store, sources=experiment.sources(_options("dense")), jobs=cores())
+    runner.run(stages, store, sources=experiment.sources(_options("dense")), jobs=slots(0))
 
 
 def _apart(model: Stage, others: Mapping[str, Stage]) -> bool:
@@ -160,7 +160,7 @@ def _run(cell: Cell, root: Path, plugins: tuple[Path, ...]) -> str:
 def _made(stage: Stage, store: Store, cell: Cell, plugins: tuple[Path, ...]) -> runner.Outcome:
     """Make one artifact, one thread a stage: small matrices gain nothing from more."""
     sources = experiment.sources(_options(cell.method))
-    return runner.run([stage], store, sources=sources, jobs=cores(), plugins=plugins)[stage.key]
+    return runner.run([stage], store, sources=sources, jobs=slots(0), plugins=plugins)[stage.key]
 
 
 def _class_data(method: Compressor) -> str:

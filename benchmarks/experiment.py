@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import torch
 
 import methods
-from benchmarks import backbones, inputs, protocols, runner, tasks
+from benchmarks import backbones, engines, inputs, protocols, runner, tasks
 from benchmarks.cells import Cell
-from benchmarks.engines.local import cores
+from benchmarks.engines import Engine, local
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.events import Event
 from benchmarks.inspection import SPECTRA
@@ -197,8 +197,8 @@ def sources(options: Options) -> dict[str, Any]:
 
 
 def slots(jobs: int) -> int:
-    """Stages at a time: as asked; for 0 one a core, or one in all where an accelerator is shared."""
-    return jobs or (1 if _device() == "cuda" else cores())
+    """Stages at a time on this machine: as asked; for 0 one a core, or one an accelerator."""
+    return jobs or local.slots(0)
 
 
 def plan(wanted: Sequence[Cell], options: Options, *, store: Path, jobs: int) -> runner.Plan:
@@ -216,6 +216,7 @@ def execute(
     events: Callable[[Event], None],
     retry_failed: bool = False,
     plugins: Sequence[Path] = (),
+    engine: Engine | None = None,
 ) -> Results:
     """Compute what is missing and write a record for every cell that has a result.
 
@@ -224,10 +225,11 @@ def execute(
         options: The same options.
         store: The store's folder.
         runs: Where records go.
-        jobs: Stages at a time; 0: as `slots` says.
+        jobs: Stages at a time on this machine; 0: as `slots` says.
         events: Told what happens.
         retry_failed: Try again what failed by a method's fault before.
         plugins: Python files that methods came from.
+        engine: Where stages run instead of on this machine.
     """
     started = time.monotonic()
     results = Results(refused={cell.key_of_refusal: cell.refused for cell in wanted if cell.refused})
@@ -250,10 +252,9 @@ def execute(
         [stage for cell in measured for stage in cell.stages],
         kept,
         sources=sources(options),
-        jobs=slots(jobs),
         events=heard,
         retry_failed=retry_failed,
-        plugins=plugins,
+        engine=engine or engines.make("local", store, jobs=jobs, plugins=[str(plugin) for plugin in plugins]),
     )
     for cell in measured:
         lost = [outcomes[stage.key].reason for stage in cell.stages if not outcomes[stage.key].complete]

@@ -1,4 +1,8 @@
-"""A lock file that a living owner keeps and a dead one loses."""
+"""A lock file that a living owner keeps and a dead one loses, also on a network file system.
+
+Relied on: a file made with O_EXCL is made once, a rename shows all or nothing, and a file's times come from one
+clock, that of the file system. Hosts' own clocks are not compared: they differ, and may be set back.
+"""
 
 import contextlib
 import dataclasses
@@ -76,6 +80,9 @@ class Lock:
 
     def _beat(self) -> None:
         while not self._released.wait(HEARTBEAT):
+            found = _read(self.path)
+            if found is not None and found.token != self.owner.token:
+                return  # this host slept too long, and another owner must live by its own heartbeat
             with contextlib.suppress(OSError):  # a full or vanished disk is the stage's to report
                 os.utime(self.path)
 
@@ -120,15 +127,30 @@ def acquire(path: Path) -> Lock | None:
 def holder(path: Path) -> Owner | None:
     """The living owner of lock file `path`; None if it is free or its owner is dead."""
     try:
-        touched = path.stat().st_mtime
+        with path.open("rb") as file:  # opened before its time is asked for: a network file system then looks anew
+            touched, text = os.fstat(file.fileno()).st_mtime, file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    owner = _read(path)
+    owner = _parse(text)
     if owner is None:  # just made and still empty, or its maker died in between
-        return Owner("", 0, "", touched, "") if abs(time.time() - touched) < GRACE and path.exists() else None
+        return Owner("", 0, "", touched, "") if _age(path, touched) < GRACE and path.exists() else None
     if owner.host == host():
         return owner if start_of(owner.pid) == owner.start else None
-    return owner if abs(time.time() - touched) < PATIENCE else None
+    return owner if _age(path, touched) < PATIENCE else None
+
+
+def _age(path: Path, touched: float) -> float:
+    """Seconds since a lock file was touched, by the clock that touched it: that of the file system."""
+    clock = path.with_name(".clock")
+    try:
+        handle = os.open(clock, os.O_CREAT | os.O_WRONLY, 0o666)
+    except OSError:  # a store that may only be read; then this host's clock must do
+        return abs(time.time() - touched)
+    try:
+        os.utime(handle)
+        return abs(os.fstat(handle).st_mtime - touched)
+    finally:
+        os.close(handle)
 
 
 def _create(path: Path) -> Owner | None:
@@ -149,8 +171,15 @@ def _create(path: Path) -> Owner | None:
 
 def _read(path: Path) -> Owner | None:
     try:
-        return Owner(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return _parse(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _parse(text: bytes) -> Owner | None:
+    try:
+        return Owner(**json.loads(text))
+    except (ValueError, TypeError):
         return None
 
 

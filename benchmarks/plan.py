@@ -1,10 +1,10 @@
 """What a run would do: every stage with its state, who shares it, and how long it should take."""
 
 import dataclasses
-import statistics
 from collections.abc import Sequence
 from typing import Literal
 
+from benchmarks.history import History
 from benchmarks.schedule import Schedule
 from benchmarks.store import Store
 from methods.stages.stage import Stage
@@ -53,29 +53,6 @@ class Plan:
         return sum(planned.state == state for planned in self.stages)
 
 
-class History:
-    """Seconds of past stages, from the manifests of a store: by kind, and by scale where the stage tells one.
-
-    The rate is seconds per unit of `Stage.effort` where there is an effort, else seconds per stage; the
-    median of all that were measured.
-    """
-
-    def __init__(self, store: Store) -> None:
-        samples: dict[tuple[str, str, bool], list[float]] = {}
-        for manifest in store.manifests():
-            seconds = manifest.costs.seconds + manifest.costs.earlier_seconds
-            name = (manifest.kind, manifest.scale, manifest.effort > 0)
-            samples.setdefault(name, []).append(seconds / manifest.effort if manifest.effort > 0 else seconds)
-        self._rates = {name: statistics.median(found) for name, found in samples.items()}
-
-    def seconds(self, stage: Stage) -> float | None:
-        """What a stage should take; None when nothing like it was measured."""
-        rate = self._rates.get((stage.kind, str(getattr(stage, "scale", "")), stage.effort > 0))
-        if rate is None:
-            return None
-        return rate * stage.effort if stage.effort > 0 else rate
-
-
 def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int = 1) -> Plan:
     """What `run` would do with these stages; reads the store and changes nothing.
 
@@ -83,8 +60,11 @@ def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int =
     stands on is not listed, for it is not needed.
     """
     groups = [(wanted,) if isinstance(wanted, Stage) else tuple(wanted) for wanted in stages]
-    schedule = Schedule([stage for group in groups for stage in group], lambda stage: store.complete(stage.key))
-    history = History(store) if schedule.stages else None
+    there = set(store.keys())  # listed once: a look for each stage would take longer than all else
+    schedule = Schedule([stage for group in groups for stage in group], lambda stage: stage.key in there)
+    history = History(store.manifests()) if schedule.stages else None
+    failures = {failure.key: failure.reason for failure in store.failures() if failure.cause == "method"}
+    running = {key for key, _ in store.locked()}
     shares = dict.fromkeys([*schedule.stages, *schedule.present], 0)
     for group in groups:
         for key in {key for stage in group for key in _needed(stage, schedule)}:
@@ -92,7 +72,14 @@ def plan(stages: Sequence[Stage | Sequence[Stage]], store: Store, *, jobs: int =
     planned = [PlannedStage(stage, "cached", shares[key], 0.0) for key, stage in schedule.present.items()]
     failed: dict[str, str] = {}
     for key, stage in schedule.stages.items():
-        planned.append(_planned(stage, store, history, shares[key], failed))
+        reasons = [failures[key]] if key in failures else []
+        reasons += [f"needs {part.kind} {part.key[:12]}, which failed" for part in stage.needs if part.key in failed]
+        if reasons:
+            failed[key] = reasons[0]
+            planned.append(PlannedStage(stage, "failed", shares[key], 0.0, reasons[0]))
+            continue
+        seconds = history.seconds(stage) if history else None
+        planned.append(PlannedStage(stage, "running" if key in running else "missing", shares[key], seconds))
     ahead = [each for each in planned if each.state != "cached"]
     ends: dict[str, float] = {}  # key -> seconds until it could be done with unlimited jobs
     for each in ahead:
@@ -120,17 +107,3 @@ def _needed(stage: Stage, schedule: Schedule) -> set[str]:
 
     visit(stage)
     return found
-
-
-def _planned(
-    stage: Stage, store: Store, history: History | None, shared_by: int, failed: dict[str, str]
-) -> PlannedStage:
-    """One missing stage; `failed` maps key -> reason of the stages before it, and is added to."""
-    failure = store.failure(stage.key, "method")
-    reasons = [failure.reason] if failure else []
-    reasons += [f"needs {part.kind} {part.key[:12]}, which failed" for part in stage.needs if part.key in failed]
-    if reasons:
-        failed[stage.key] = reasons[0]
-        return PlannedStage(stage, "failed", shared_by, 0.0, reasons[0])
-    state: State = "missing" if store.owner(stage.key) is None else "running"
-    return PlannedStage(stage, state, shared_by, history.seconds(stage) if history else None)

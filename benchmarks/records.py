@@ -105,26 +105,38 @@ def _safe(text: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)
 
 
-def read(path: Path) -> Record:
-    """Read one record file; a file that is not a record of this schema is a `ValueError` that names it."""
+def read(path: Path, *, inspected: bool = True) -> Record:
+    """Read one record file; a file that is not a record of this schema is a `ValueError` that names it.
+
+    Args:
+        path: The file.
+        inspected: Also read its matrices one by one, most of the file; otherwise `inspection` is None.
+    """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+        data = json.loads(text if inspected else _without_inspection(text))
         if data["schema"] != SCHEMA:
             raise ValueError(f"{path}: a record has schema {SCHEMA}, got {data['schema']}; use the matching weighin")
         data["sizes"] = Sizes(**data["sizes"])
         data["cost"] = Cost(**data["cost"])
         data["notes"] = tuple(data["notes"])
-        if data.get("inspection") is not None:
-            data["inspection"] = Inspection(**data["inspection"])
-        return Record(**data)
+        found = data.pop("inspection", None) if inspected else None
+        return Record(**{**data, "inspection": found and Inspection(**found)})
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
         raise ValueError(f"{path}: not a record ({fault}); remove the file or run the table again") from fault
 
 
-def read_all(folder: Path) -> Iterator[Record]:
-    """Every record below a folder, in the order of the paths."""
+def _without_inspection(text: bytes) -> bytes:
+    """The text with the matrices cut out, as `Record.write` lays it out; whole where it is laid out otherwise."""
+    start = text.find(b'\n "inspection": {\n')
+    end = text.find(b"\n },\n", start)
+    return text if min(start, end) < 0 else text[:start] + text[end + len(b"\n },") :]
+
+
+def read_all(folder: Path, *, inspected: bool = True) -> Iterator[Record]:
+    """Every record below a folder, in the order of the paths; for `inspected` see `read`."""
     for path in sorted(folder.rglob("*.json")):
-        yield read(path)
+        yield read(path, inspected=inspected)
 
 
 EXPORT_COLUMNS: Sequence[str] = (

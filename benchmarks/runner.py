@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import presence
 from benchmarks.engines import Engine, EngineError, Job, Report
-from benchmarks.engines.local import LocalEngine, cores
+from benchmarks.engines.local import LocalEngine
 from benchmarks.events import Event, Outcome
+from benchmarks.history import History, scale_of
 from benchmarks.manifest import Cause, Failure
 from benchmarks.plan import Plan, PlannedStage, plan
+from benchmarks.presence import Presence
 from benchmarks.schedule import Schedule
 from benchmarks.serialise import dump
 from benchmarks.store import CorruptArtifact, Store, StoreError, now
@@ -20,7 +23,7 @@ from methods.stages.stage import Stage
 
 __all__ = ["EngineError", "Event", "Outcome", "Plan", "PlannedStage", "plan", "run"]
 
-RETRIES = 2  # how often infrastructure may fail a stage before it is given up
+RETRIES = 2  # how often a stage's process may be lost, or infrastructure fail it, before it is given up
 POLL = 0.1  # seconds between two looks at what other runs are making
 
 
@@ -39,7 +42,10 @@ def run(
     """Have the artifacts of `stages` in the store, making what is missing of them and of what they stand on.
 
     Other runs may work on the same store; what they are making is waited for. A stage that fails stops only
-    what stands on it.
+    what stands on it. What an exception of the method's own ends is not tried again, for it would end the same
+    way; a stage that ends its own process (an exit, a fault of its memory) has three tries, and so has what
+    infrastructure fails. A stage that is `alone` starts when nothing else of this run is running, and nothing
+    starts beside it.
 
     Args:
         stages: What is wanted, most urgent first. Those in the store are checked as `Store.verify` does at a
@@ -50,7 +56,8 @@ def run(
         events: Called in this thread with what happens.
         retry_failed: Try again what failed by the method's own fault in an earlier run.
         plugins: Files (`*.py`) or modules that define stages outside our packages.
-        engine: Where stages run, by default a `LocalEngine`; it is closed at the end.
+        engine: Where stages run, see `benchmarks.engines.make`; by default a `LocalEngine` of `jobs`. It is closed
+            at the end.
         device: A torch device, or 'auto' for the accelerator if there is one.
 
     Returns:
@@ -92,13 +99,14 @@ class _Run:
         self._events = events
         self._device = device
         self._engine = engine
-        self._threads = max(1, cores() // self._engine.slots)
         self._known = {part.key: part for stage in wanted for part in stage.walk()}
         self._outcomes: dict[str, Outcome] = {}
         self._running: dict[str, Stage] = {}
         self._elsewhere: dict[str, Stage] = {}
         self._attempts: dict[str, int] = {}
+        self._crashes: dict[str, int] = {}  # of the attempts: those that ended their own process
         self._alone: set[str] = set()  # last attempts, which get the machine's memory to themselves
+        self._history = History()
         self._lacks: dict[str, int] = {}
         self._halted = ""
         if retry_failed:
@@ -106,6 +114,7 @@ class _Run:
                 if store.failure(key, "method") is not None:
                     store.forgive(key)
         store.sweep()
+        presence.sweep(store.root)
         self._schedule = Schedule(wanted, self._sound)
         for stage in self._schedule.present.values():
             self._settle(stage, Outcome(stage.key, stage.kind, "cached"))
@@ -119,9 +128,11 @@ class _Run:
         if not self._schedule.stages:
             return self._outcomes
         self._store.check_writable()
-        with _terminable(), contextlib.closing(self._engine):
+        self._history = History(self._store.manifests())
+        with _terminable(), contextlib.closing(Presence(self._store.root)) as here, contextlib.closing(self._engine):
             try:
                 while self._schedule.stages or self._running:
+                    here.say(self._engine.name, self._engine.slots)
                     self._fill()
                     self._listen()
                     self._look_elsewhere()
@@ -134,17 +145,28 @@ class _Run:
 
     def _fill(self) -> None:
         """Start what may start, as far as there is room."""
-        later: list[Stage] = []
-        while len(self._running) < self._engine.slots and not self._alone & self._running.keys():
+        while len(self._running) < self._engine.slots and not self._undisturbed():
             stage = self._schedule.pop()
             if stage is None:
-                break
-            if stage.key in self._alone and self._running:
-                later.append(stage)
-                break
+                return
+            if not self._has_room(stage):
+                self._schedule.again(stage)  # and nothing overtakes it, or it might wait for ever
+                return
             self._consider(stage)
-        for stage in later:
-            self._schedule.again(stage)
+
+    def _undisturbed(self) -> bool:
+        """Whether a stage is running that nothing may start beside."""
+        return any(self._is_alone(stage) for stage in self._running.values())
+
+    def _is_alone(self, stage: Stage) -> bool:
+        return stage.alone or stage.key in self._alone
+
+    def _has_room(self, stage: Stage) -> bool:
+        """Whether a stage may start beside what is running."""
+        if not self._running:
+            return True
+        peak = self._history.peak(stage.kind, scale_of(stage))
+        return not self._is_alone(stage) and self._engine.fits(peak.memory, peak.device_memory)
 
     def _consider(self, stage: Stage) -> None:
         """Start a stage, unless it is done, failed or under way already."""
@@ -164,6 +186,7 @@ class _Run:
     def _start(self, stage: Stage) -> None:
         self._running[stage.key] = stage
         self._events(Event("start", stage.key, stage.kind))
+        peak = self._history.peak(stage.kind, scale_of(stage))
         self._engine.submit(
             Job(
                 key=stage.key,
@@ -171,8 +194,10 @@ class _Run:
                 stage=dump(stage),
                 root=str(self._store.root),
                 sources=self._sources,
-                threads=self._threads,
                 device=self._device,
+                alone=stage.alone,
+                memory=peak.memory,
+                device_memory=peak.device_memory,
             )
         )
 
@@ -214,9 +239,14 @@ class _Run:
                 )
             )
             return
+        if report.what == "moved":
+            self._moved(stage, facts["reason"])
+            return
         del self._running[stage.key]
         if report.what == "done":
+            self._store.refresh(stage.key)
             self._alone.discard(stage.key)
+            self._learn(stage)
             outcome = Outcome(stage.key, stage.kind, "done", seconds=facts["seconds"], log=self._log(stage))
             self._settle(stage, outcome, facts["facts"])
             self._schedule.finish(stage)
@@ -227,7 +257,31 @@ class _Run:
         elif report.what == "failed":
             self._failed(stage, facts["cause"], facts["reason"], halting=facts["halting"])
         else:
-            self._failed(stage, "infrastructure", facts["reason"], halting=False)
+            self._lost(stage, facts["reason"], own=facts["own"])
+
+    def _learn(self, stage: Stage) -> None:
+        manifest = self._store.manifest(stage.key)
+        if manifest is not None:
+            self._history.learn(manifest)
+
+    def _lost(self, stage: Stage, reason: str, *, own: bool) -> None:
+        """Its process is gone: tried again, but three ends of its own making are the method's failure."""
+        crashes = self._crashes[stage.key] = self._crashes.get(stage.key, 0) + own
+        if crashes > RETRIES:
+            self._note(stage, "method", f"{reason}, {crashes} times")
+            self._give_up(stage, "method", f"{reason}, {crashes} times", self._log(stage))
+        else:
+            self._failed(stage, "infrastructure", reason, halting=False)
+
+    def _moved(self, stage: Stage, reason: str) -> None:
+        """Its worker vanished and the engine runs it elsewhere: an attempt like any other, and no fourth one."""
+        if self._attempts.get(stage.key, 0) >= RETRIES:
+            del self._running[stage.key]
+            self._engine.cancel(stage.key)
+            self._failed(stage, "infrastructure", reason, halting=False)
+            return
+        self._attempts[stage.key] = self._attempts.get(stage.key, 0) + 1
+        self._events(Event("retry", stage.key, stage.kind, reason=reason))
 
     def _failed(self, stage: Stage, cause: Cause, reason: str, *, halting: bool) -> None:
         attempt = self._attempts[stage.key] = self._attempts.get(stage.key, 0) + 1
@@ -238,7 +292,7 @@ class _Run:
             self._note(stage, cause, reason)
             self._give_up(stage, cause, reason, self._log(stage))
             return
-        if attempt == RETRIES:
+        if attempt == RETRIES and self._engine.one_machine:
             self._alone.add(stage.key)
         self._events(Event("retry", stage.key, stage.kind, reason=reason))
         self._schedule.again(stage)
@@ -264,6 +318,7 @@ class _Run:
     def _look_elsewhere(self) -> None:
         """Take back what other runs have finished, failed at, or died over."""
         for stage in list(self._elsewhere.values()):
+            self._store.refresh(stage.key)
             if self._store.complete(stage.key) or self._store.owner(stage.key) is None:
                 del self._elsewhere[stage.key]
                 self._schedule.again(stage)

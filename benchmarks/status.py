@@ -1,10 +1,11 @@
-"""What is going on in a store: which stages run, how far they are, what is done and what failed."""
+"""What is going on in a store: who runs which stages, how far they are, what is done and what failed."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.manifest import Failure
+from benchmarks.presence import Run, present
 from benchmarks.store import Store
 
 
@@ -37,13 +38,14 @@ class Running:
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """The state of a store: `done` maps kind -> number of artifacts, `size` is their bytes."""
+    """The state of a store: `done` maps kind -> number of artifacts, `size` is their bytes, `runs` work on it."""
 
     running: tuple[Running, ...]
     done: Mapping[str, int]
     failed: tuple[Failure, ...]
     size: int
     seconds: float  # of all stages done, wall-clock
+    runs: tuple[Run, ...] = ()
 
     @property
     def remaining(self) -> float | None:
@@ -68,6 +70,7 @@ def status(store: Store) -> Status:
         failed=tuple(store.failures()),
         size=size,
         seconds=seconds,
+        runs=tuple(present(store.root)),
     )
 
 

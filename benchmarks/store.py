@@ -70,6 +70,15 @@ class Store:
         """Whether the artifact is there (one look at the disk; hashes are `artifact`'s business)."""
         return (self.folder(key) / MANIFEST).is_file()
 
+    def refresh(self, key: str) -> None:
+        """Have a network file system ask its server for `key`, instead of remembering that there was nothing.
+
+        It does so for a folder that is opened; elsewhere this is nothing.
+        """
+        for folder in (self.root, self.folder(key).parent, self.folder(key)):
+            with contextlib.suppress(OSError):
+                os.close(os.open(folder, os.O_RDONLY))
+
     def manifest(self, key: str) -> Manifest | None:
         """The manifest of a complete artifact, else None."""
         value = read_json(self.folder(key) / MANIFEST)
@@ -82,16 +91,19 @@ class Store:
 
     def keys(self) -> Iterator[str]:
         """The keys of all complete artifacts, in no order."""
-        if not self.root.is_dir():
+        try:
+            with os.scandir(self.root) as shelves:
+                names = sorted(shelf.name for shelf in shelves if len(shelf.name) == 2 and shelf.name[0] != ".")
+        except (FileNotFoundError, NotADirectoryError):
             return
-        with os.scandir(self.root) as shelves:
-            names = sorted(shelf.name for shelf in shelves if len(shelf.name) == 2 and shelf.name[0] != ".")
         for name in names:
+            shelf = os.path.join(self.root, name)
             try:
-                books = os.listdir(self.root / name)
+                books = os.listdir(shelf)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            yield from (book for book in books if self.complete(book))
+            # strings, for there may be tens of thousands
+            yield from (book for book in books if os.path.isfile(f"{shelf}/{book}/{MANIFEST}"))
 
     def manifests(self) -> Iterator[Manifest]:
         """The manifests of all complete artifacts, in no order."""
@@ -110,6 +122,9 @@ class Store:
             thorough: Hash every file; otherwise only those up to 1 MiB, and compare the others' sizes.
         """
         manifest = self.manifest(key)
+        if manifest is None:
+            self.refresh(key)  # another host may have made it just now
+            manifest = self.manifest(key)
         if manifest is None:
             return ["no readable manifest" if self.folder(key).exists() else "no such artifact"]
         faults: list[str] = []
@@ -171,7 +186,10 @@ class Store:
         """
         path = self._lock_path(key)
         with explaining(path):
-            return locks.acquire(path)
+            lock = locks.acquire(path)
+        if lock is not None:
+            self.refresh(key)  # what another host committed before it gave up the lock must be seen
+        return lock
 
     def owner(self, key: str) -> locks.Owner | None:
         """The living process that is making `key`, if any."""

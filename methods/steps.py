@@ -1,7 +1,11 @@
-"""The stages that most methods begin with. Equal calls give equal stages, so the work is done once for all."""
+"""The stages that most methods begin with. Equal calls give equal stages, so the work is done once for all.
+
+Recent calls give the very same object, so that a table of thousands of cells knows its keys at once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from methods.contract import Setting
 from methods.ops.ranks import rank_for
@@ -10,11 +14,15 @@ from methods.stages.finetune import FineTune
 from methods.stages.logits import Logits
 from methods.stages.prune import Prune, Schedule, Score
 
+_encode = lru_cache(maxsize=256)(Encode)
+_finetune = lru_cache(maxsize=4096)(FineTune)
+_logits = lru_cache(maxsize=4096)(Logits)
+
 
 def encoded(setting: Setting) -> Encode:
     """The setting's task as word pieces."""
     task = setting.task
-    return Encode(
+    return _encode(
         encoder=setting.backbone.fingerprint,
         task=task.name,
         task_kind=task.kind,
@@ -28,12 +36,12 @@ def encoded(setting: Setting) -> Encode:
 
 def dense(setting: Setting) -> FineTune:
     """The densely fine-tuned encoder: reference, teacher, and what plain SVD factorizes."""
-    return FineTune(setting.backbone.fingerprint, encoded(setting), setting.protocol.dense, setting.seed)
+    return _finetune(setting.backbone.fingerprint, encoded(setting), setting.protocol.dense, setting.seed)
 
 
 def teacher_logits(setting: Setting) -> Logits:
     """The dense model's answers on the training split."""
-    return Logits(dense(setting), encoded(setting), setting.protocol.dense.precision)
+    return _logits(dense(setting), encoded(setting), setting.protocol.dense.precision)
 
 
 def pruned(setting: Setting, kept: float, score: Score) -> Prune:

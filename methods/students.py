@@ -1,5 +1,7 @@
 """Shallower students: how many layers a budget pays for, which budgets a depth cannot meet, where students start."""
 
+from functools import lru_cache
+
 from methods.contract import Backbone, Setting
 from methods.stages.stage import Stage
 from methods.stages.student import Student
@@ -14,8 +16,13 @@ The field prints 2 of 12 layers, 16.7 %, in the column of 16 %.
 
 def weights_by_layer(encoder: Backbone) -> tuple[int, ...]:
     """Matrix weights of each layer of an encoder, in its own order, found by the number in the matrices' names."""
+    return _by_layer(tuple(encoder.matrices.items()))
+
+
+@lru_cache(maxsize=16)  # few encoders, asked for at every plan
+def _by_layer(matrices: tuple[tuple[str, tuple[int, int]], ...]) -> tuple[int, ...]:
     found: dict[str, int] = {}
-    for name, (out, into) in encoder.matrices.items():
+    for name, (out, into) in matrices:
         prefix = next(
             ".".join(name.split(".")[: place + 1]) for place, part in enumerate(name.split(".")) if part.isdigit()
         )

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import methods
-from benchmarks import experiment, tasks
+from benchmarks import engines, experiment, tasks
 from benchmarks.cells import Cell
 from benchmarks.experiment import Options, Results
 from methods.stages.stage import Stage
 from reports import blueprints, figures, plugins, tables, typed
 from reports.evidence import Evidence
-from reports.faults import UsageError
+from reports.faults import UsageError, usage
 from reports.figures.picture import Picture, Wanted
-from reports.tables.finish import finished
 from reports.tables.gaps import gaps
 from reports.tables.table import Table, percent
 from reports.terminal import Watch
@@ -104,9 +103,22 @@ class Experiment:
         return {key: _common(cells) for key, cells in served.items()}
 
     def measure(
-        self, store: Path, runs: Path, jobs: int, *, retry_failed: bool = False
+        self,
+        store: Path,
+        runs: Path,
+        jobs: int,
+        *,
+        retry_failed: bool = False,
+        engine: str = "local",
+        packing: int = 1,
     ) -> tuple[Results, Table | Picture]:
-        """Compute what is missing, with bars on a terminal, and draw the table or figure."""
+        """Compute what is missing, with bars on a terminal, and draw the table or figure.
+
+        Raises:
+            UsageError: There is no such engine (`benchmarks.engines.make`), or it cannot have so many jobs.
+        """
+        with usage(ValueError):
+            where = engines.make(engine, store, jobs=jobs, packing=packing, plugins=list(map(str, self.plugins)))
         with Watch({key: stage.effort for key, stage in self.stages().items()}) as events:
             results = experiment.execute(
                 self.cells,
@@ -117,10 +129,13 @@ class Experiment:
                 events=events,
                 retry_failed=retry_failed,
                 plugins=self.plugins,
+                engine=where,
             )
         missing = gaps(self.cells, results.refused, results.failed)
         asked = self.options
         if isinstance(self.blueprint, tables.Blueprint):
+            from reports.tables.finish import finished  # brings scipy: a second that a plan need not wait
+
             return results, finished(
                 self.blueprint, results.records, Evidence(runs), missing, asked.methods, asked.tasks
             )

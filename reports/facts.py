@@ -10,6 +10,10 @@ from typing import Any
 from rich.table import Table as Sheet
 from rich.text import Text
 
+from reports.listing import Listing
+
+MANY = 500  # rows of which a table of rich's, which measures each cell, would take seconds
+
 
 def plain(value: Any) -> Any:
     """The JSON form of dataclasses, mappings, sequences, enumerations and paths, as deep as they go."""
@@ -29,14 +33,17 @@ def as_json(value: Any) -> str:
     return json.dumps(plain(value), indent=1, ensure_ascii=False, default=str)
 
 
-def columns(rows: Iterable[Mapping[str, Any]], heads: Sequence[str]) -> Sheet:
+def columns(rows: Iterable[Mapping[str, Any]], heads: Sequence[str]) -> Sheet | Listing:
     """One line a row with these columns; the last takes what room is left and is wrapped."""
+    texts = [[said(row.get(head, "")) for head in heads] for row in rows]
+    if len(texts) > MANY:
+        return Listing(heads, texts)
     sheet = Sheet(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for place, head in enumerate(heads):
         last = place == len(heads) - 1
         sheet.add_column(head, overflow="fold", no_wrap=False, ratio=1 if last else None)
-    for row in rows:
-        sheet.add_row(*(Text(said(row.get(head, ""))) for head in heads))
+    for row in texts:
+        sheet.add_row(*map(Text, row))
     return sheet
 
 
@@ -52,6 +59,8 @@ def lines(facts: Mapping[str, Any], indent: str = "") -> Iterable[str]:
 
 def said(value: Any) -> str:
     """One value in words: numbers with four figures, sequences with commas."""
+    if isinstance(value, str):
+        return value
     value = plain(value)
     if value is None:
         return ""

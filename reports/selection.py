@@ -16,14 +16,14 @@ from reports.tables.table import Table, percent
 from reports.typed import listed, numbers
 
 
-def read(folder: Path) -> list[Record]:
-    """Every record below the folder.
+def read(folder: Path, *, inspected: bool = True) -> list[Record]:
+    """Every record below the folder; `inspected` or without the matrices one by one.
 
     Raises:
         UsageError: no folder, no record in it, or a file that is none.
     """
     try:
-        records = list(read_all(folder))
+        records = list(read_all(folder, inspected=inspected))
     except ValueError as fault:
         raise UsageError(str(fault)) from fault
     if not records:

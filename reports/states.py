@@ -78,7 +78,7 @@ def _expected(seconds: float | None) -> str:
 
 
 def of_status(status: Status) -> Iterator[RenderableType]:
-    """What runs, what is done, what failed."""
+    """What runs and where, what is done, what failed."""
     if status.running:
         rows = [
             {
@@ -94,6 +94,8 @@ def of_status(status: Status) -> Iterator[RenderableType]:
         yield columns(rows, ("key", "running", "progress", "time", "left", "process"))
     else:
         yield "Nothing is running."
+    for run in status.runs:
+        yield f"Run by process {run.pid} on {run.host}: {run.engine}, {run.slots} at a time."
     done = ", ".join(f"{count} {kind}" for kind, count in status.done.items()) or "nothing"
     yield f"Done: {done} ({status.size / 1e6:.1f} MB, {duration(status.seconds)} of work)."
     for failure in status.failed:

@@ -173,6 +173,14 @@ WRONG = {
     "key": (["why", "abc", "--store", "nowhere"], "begins with 'abc'"),
     "check": (["check", "lpfa"], "did you mean lpaf"),
     "jobs": (["run", "table2", "--jobs", "-1"], "jobs"),
+    "engine": (
+        ["run", "table2", "--tasks", "mini-rte", "--engine", "slurm"],
+        "an engine is local, dask, dask:ADDRESS",
+    ),
+    "packing": (
+        ["run", "table2", "--tasks", "mini-rte", "--engine", "dask:tcp://a:1", "--packing", "2"],
+        "--nthreads",
+    ),
     "option": (["run", "table2", "--taks", "rte"], "--taks"),
     "command": (["rnu"], "rnu"),
 }

@@ -1,6 +1,7 @@
 """The runner: what is missing, each once, in a good order, whatever fails; and what a stage may use."""
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from benchmarks.store import Costs, Store
 from benchmarks.tasks import sources
 from benchmarks.workbench import StageWorkbench
 from methods.stages.stage import Stage
+from reports.states import of_status
 
 
 @dataclasses.dataclass
@@ -57,6 +59,12 @@ class NoEngine:
     """An engine that must not be needed."""
 
     slots = 1
+
+    def fits(self, memory: int, device_memory: int) -> bool:
+        raise AssertionError((memory, device_memory))
+
+    def cancel(self, key: str) -> None:
+        raise AssertionError(key)
 
     def submit(self, job: Job) -> None:
         raise AssertionError(f"nothing is missing, yet {job.kind} was started")
@@ -177,7 +185,6 @@ def test_a_slip_is_the_methods_own(bed: Bed) -> None:
         ("memory", "MemoryError: too much"),
         ("disk", "OSError: [Errno 5] Input/output error"),
         ("kill", "its process was ended by SIGKILL (killed by hand, or by the system for want of memory)"),
-        ("exit", "its process ended with exit code 3"),
     ],
 )
 def test_infrastructure_gets_three_tries(bed: Bed, how: str, reason: str) -> None:
@@ -191,6 +198,23 @@ def test_infrastructure_gets_three_tries(bed: Bed, how: str, reason: str) -> Non
     assert recorded is not None
     assert recorded.cause == "infrastructure"
     assert bed.store.failure(passing.key) is None
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("exit", "its process ended with exit code 3"), ("segfault", "its process was ended by SIGSEGV")],
+)
+def test_a_stage_that_ends_its_process_three_times_has_failed(bed: Bed, how: str, reason: str) -> None:
+    stubborn, passing = toy.Fail(how, bed.ledger), toy.Fail(how, bed.ledger + "-passing", times=2)
+    stands, other = toy.Add(1, (stubborn,)), toy.Add(2)
+    lost, above, saved, fine = bed.run([stubborn, stands, passing, other])
+    assert (lost.status, lost.cause, lost.reason) == ("failed", "method", f"{reason}, 3 times")
+    assert (above.cause, saved.status, fine.status) == ("method", "done", "done")
+    assert len(toy.entries(bed.ledger)) == 3
+    assert [event.reason for event in bed.told("retry")] == [reason] * 4
+    again, *_ = bed.run([stubborn])  # shown, not tried again
+    assert again.reason == lost.reason
+    assert len(toy.entries(bed.ledger)) == 3
 
 
 def test_a_plan_tells_state_share_and_time(bed: Bed) -> None:
@@ -227,11 +251,14 @@ def test_progress_is_told_and_seen_from_outside(bed: Bed) -> None:
     assert 3 <= len(told) <= 8  # 0.6 s or more, told every 0.2 s
     assert told[-1].done == told[-1].total == 60
     assert told[-1].facts["loss"] == pytest.approx(1 / 60)
+    (here,) = seen[0].runs
+    assert (here.pid, here.engine, here.slots) == (os.getpid(), "local", 1)
+    assert f"Run by process {os.getpid()} on {here.host}: local, 1 at a time." in list(of_status(seen[0]))
     (running,) = seen[0].running
     assert (running.key, running.kind, running.total) == (stage.key, "toy-add", 60)
     assert running.remaining is not None
     after = status(bed.store)
-    assert (after.running, after.done, after.failed) == ((), {"toy-add": 1}, ())
+    assert (after.running, after.done, after.failed, after.runs) == ((), {"toy-add": 1}, (), ())
 
 
 # What a stage may use

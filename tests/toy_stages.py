@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from benchmarks.engines import Engine
 from benchmarks.engines.local import LocalEngine
 from benchmarks.runner import Event, run
 from benchmarks.store import Store
@@ -79,6 +81,9 @@ class Fail(Stage):
                 os.kill(os.getpid(), 9)
             if self.how == "exit":
                 os._exit(3)
+            if self.how == "segfault":
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would be no use to anyone
+                os.kill(os.getpid(), signal.SIGSEGV)
             raise {
                 "method": MethodFailure("the loss is not a number at step 7"),
                 "slip": ZeroDivisionError("a slip of the pen"),
@@ -101,6 +106,30 @@ class Fill(Stage):
         """Write them."""
         (bench.folder / "fill.bin").write_bytes(bytes(self.size))
         return {"size": self.size}
+
+
+@dataclasses.dataclass(frozen=True)
+class Look(Stage):
+    """Naps, and writes down which accelerators it sees, its threads, and when it began and ended."""
+
+    kind: ClassVar[str] = "toy-look"
+
+    number: int
+    nap: float = 0.1
+
+    def run(self, bench: Workbench) -> Mapping[str, Json]:
+        """Look about."""
+        began = time.time()
+        time.sleep(self.nap)
+        names = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "OMP_NUM_THREADS")
+        return {**{name: os.environ.get(name) for name in names}, "began": began, "ended": time.time()}
+
+
+class Timed(Look):
+    """Measures time, and so wants to be alone."""
+
+    kind: ClassVar[str] = "toy-timed"
+    alone: ClassVar[bool] = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +166,20 @@ def tree(ledger: str | Path, *, nap: float = 0.0, steps: int = 1) -> list[Stage]
     return [Add(5 + place, (middle[place % 3],), book, nap, steps) for place in range(6)]
 
 
-def main() -> None:
+def engine(name: str, root: Path, jobs: int) -> Engine:
+    """The local engine, one of dask in this process, or one of the scheduler at an address."""
+    if name == "local":
+        return LocalEngine(root, jobs, plugins=["toy_stages"], preload=())
+    from benchmarks.engines.dask import DaskEngine, in_process
+
+    if name == "dask":
+        return DaskEngine(root, lambda: in_process(jobs), plugins=["toy_stages"], preload=(), ours=True)
+    from distributed import Client
+
+    return DaskEngine(root, lambda: Client(name, set_as_default=False), plugins=["toy_stages"], preload=())
+
+
+def main(name: str = "local") -> None:
     """Run the tree in a process of its own, telling events as JSON lines: ROOT LEDGER JOBS NAP STEPS."""
     # a job started in the background is born deaf to Ctrl-C, and so would the tests' runs be
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -146,14 +188,13 @@ def main() -> None:
     def tell(event: Event) -> None:
         print(json.dumps(dataclasses.asdict(event)), flush=True)  # noqa: T201  # read by the test
 
-    engine = LocalEngine(Path(root), int(jobs), plugins=["toy_stages"], preload=())
     try:
         run(
             tree(ledger, nap=float(nap), steps=int(steps)),
             Store(Path(root)),
             sources={},
             events=tell,
-            engine=engine,
+            engine=engine(name, Path(root), int(jobs)),
         )
     except KeyboardInterrupt:
         sys.exit(130)

@@ -60,6 +60,7 @@ def _work(job: dict[str, Any], events: int, plugins: tuple[str, ...]) -> int:
         emit(worker.failed("infrastructure", str(fault), halting=fault.halting))
         return 1
     print(f"--- {now()} {job['kind']} {job['key']}, process {os.getpid()}", flush=True)  # noqa: T201  # the log
+    _show(job["visible"])
     _limit_threads(int(job["threads"]))
     worker.execute(job, emit, plugins)
     return 0
@@ -94,6 +95,15 @@ def _redirect(log: Path) -> None:
         os.dup2(source, target)
     os.close(nothing)
     os.close(handle)
+
+
+def _show(device: str | None) -> None:
+    """Let this process see one accelerator only; must precede torch's first look at them, which no server takes."""
+    if device is None:
+        return
+    if "CUDA_VISIBLE_DEVICES" not in os.environ:  # where the user numbered them, in an order of his own, it stays
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as `nvidia-smi` numbers them
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
 def _limit_threads(threads: int) -> None:

@@ -1,6 +1,7 @@
 """The engine for one machine: talks to a fork server of its own, which it starts with the first job."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import selectors
@@ -14,6 +15,8 @@ from typing import Any
 
 from benchmarks.engines import EngineError, Job, Report
 from benchmarks.engines.forkserver import GRACE, Lines
+from benchmarks.engines.machine import accelerators, cores
+from benchmarks.engines.room import Room
 
 PRELOAD = (
     "torch",
@@ -31,12 +34,44 @@ PRELOAD = (
 LAST = frozenset({"done", "busy", "missing", "failed", "lost"})
 
 
-def cores() -> int:
-    """Processor cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
+# What a process does to itself; every other signal is somebody else's.
+OWN = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP"})
+CANCELLED = 128 + signal.SIGTERM  # how a child ends that was asked to
+
+
+def make(
+    where: str, root: Path, *, jobs: int, packing: int, plugins: Sequence[str], device: str
+) -> "LocalEngine":  # `where` is empty, for there is but one such place
+    """The engine of this machine; for the arguments see `benchmarks.engines.make`."""
+    devices = accelerators() if device in ("auto", "cuda") else ()
+    return LocalEngine(root, slots(jobs, packing, devices), plugins=plugins, devices=devices)
+
+
+def slots(jobs: int, packing: int = 1, devices: Sequence[str] | None = None) -> int:
+    """How many stages run at a time: `packing` on each accelerator where there are any, else one a core.
+
+    Args:
+        jobs: How many at most; 0: as many as that.
+        packing: How many share one accelerator.
+        devices: The accelerators; None: those that torch finds.
+
+    Raises:
+        ValueError: More are wanted than the accelerators are to take, or stages are packed where there are none.
+    """
+    devices = accelerators() if devices is None else devices
+    if not devices:
+        if packing > 1:
+            raise ValueError(
+                f"packing is for accelerators, got {packing} where there are none; use jobs on a processor"
+            )
+        return jobs or cores()
+    most = len(devices) * packing
+    if jobs > most:
+        raise ValueError(
+            f"on accelerators at most {len(devices)} x packing stages run at a time, got jobs = {jobs} with "
+            f"packing = {packing}; write packing = {-(-jobs // len(devices))} if one's memory holds so many"
+        )
+    return jobs or most
 
 
 class LocalEngine:
@@ -47,14 +82,26 @@ class LocalEngine:
         jobs: How many jobs run at a time.
         plugins: Files (`*.py`) or modules that define stages outside our packages.
         preload: Modules the server imports before the first fork.
+        devices: Accelerators, each as `CUDA_VISIBLE_DEVICES` would say it; a job sees the one of them that has the
+            fewest jobs. None: jobs see what this process sees.
+        room: Which jobs fit beside each other; by default as this machine's memory has room.
     """
 
     def __init__(
-        self, root: Path, jobs: int, *, plugins: Sequence[str] = (), preload: Sequence[str] = PRELOAD
+        self,
+        root: Path,
+        jobs: int,
+        *,
+        plugins: Sequence[str] = (),
+        preload: Sequence[str] = PRELOAD,
+        devices: Sequence[str] = (),
+        room: Room | None = None,
     ) -> None:
         if jobs < 1:
             raise ValueError(f"jobs is a whole number >= 1, got {jobs}; the machine has {cores()} cores")
         self._jobs = jobs
+        self._devices = tuple(devices)
+        self._room = room or Room(devices)
         self._log = root / "logs" / "forkserver.log"
         self._configuration = {"plugins": list(plugins), "preload": list(preload)}
         self._server: subprocess.Popen[bytes] | None = None
@@ -62,6 +109,16 @@ class LocalEngine:
         self._ready = False
         self._running: dict[str, Mapping[str, Any] | None] = {}  # key -> the job's last event, once it came
         self._reports: list[Report] = []
+
+    @property
+    def name(self) -> str:
+        """'local', and on how many accelerators."""
+        return f"local on {len(self._devices)} accelerators" if self._devices else "local"
+
+    @property
+    def one_machine(self) -> bool:
+        """They do."""
+        return True
 
     @property
     def slots(self) -> int:
@@ -73,6 +130,10 @@ class LocalEngine:
         """The fork server's process id, while there is one."""
         return None if self._server is None else self._server.pid
 
+    def fits(self, memory: int, device_memory: int) -> bool:
+        """Whether there is memory for one more job beside those that run."""
+        return self._room.fits(memory, device_memory)
+
     def submit(self, job: Job) -> None:
         """Start a job.
 
@@ -80,6 +141,8 @@ class LocalEngine:
             EngineError: The fork server cannot be started.
         """
         self._running[job.key] = None
+        share = cores() if job.alone else max(1, cores() // self._jobs)
+        job = dataclasses.replace(job, threads=job.threads or share, visible=self._room.enter(job))
         server = self._server or self._start()
         self._send(server, {"run": job.to_json()})
 
@@ -99,6 +162,11 @@ class LocalEngine:
             time.sleep(timeout)
         reports, self._reports = self._reports, []
         return reports
+
+    def cancel(self, key: str) -> None:
+        """Ask a job to end; the server kills it when it does not."""
+        if key in self._running and self._server is not None:
+            self._send(self._server, {"cancel": key})
 
     def close(self) -> None:
         """Stop the server and with it all jobs; they have some seconds to clean up."""
@@ -180,7 +248,9 @@ class LocalEngine:
             self._running.clear()
             raise EngineError(f"the fork server must start, but it {fate}; its log {self._log} ends:\n{self._tail()}")
         lost = _lost(f"the fork server {fate}")
-        self._reports += [_report(key, last or lost) for key, last in self._running.items()]
+        self._reports += [report(key, last or lost) for key, last in self._running.items()]
+        for key in self._running:
+            self._room.leave(key)
         self._running.clear()
 
     def _take(self, event: Mapping[str, Any]) -> None:
@@ -191,11 +261,12 @@ class LocalEngine:
             return
         elif what == "exit":
             last = self._running.pop(key)
-            self._reports.append(_report(key, last or _lost(f"its process {_fate(event['code'])}")))
+            self._room.leave(key)
+            self._reports.append(report(key, last or _ended(event["code"])))
         elif what in LAST:
             self._running[key] = event  # told when its process is gone and its lock with it
         else:
-            self._reports.append(_report(key, event))
+            self._reports.append(report(key, event))
 
     def _tail(self) -> str:
         try:
@@ -204,11 +275,19 @@ class LocalEngine:
             return ""
 
 
-def _lost(reason: str) -> dict[str, Any]:
-    return {"event": "lost", "reason": reason}
+def _ended(code: int) -> dict[str, Any]:
+    """The event of a process that ended without a word."""
+    if code == CANCELLED:
+        return _lost("its process was asked to end (SIGTERM)")
+    return _lost(f"its process {_fate(code)}", own=code >= 0 or _signal(code) in OWN)
 
 
-def _report(key: str, event: Mapping[str, Any]) -> Report:
+def _lost(reason: str, *, own: bool = False) -> dict[str, Any]:
+    return {"event": "lost", "reason": reason, "own": own}
+
+
+def report(key: str, event: Mapping[str, Any]) -> Report:
+    """An event as the report on a job."""
     facts = {name: value for name, value in event.items() if name not in ("event", "run")}
     return Report(event["event"], key, facts)
 
@@ -216,9 +295,13 @@ def _report(key: str, event: Mapping[str, Any]) -> Report:
 def _fate(code: int) -> str:
     if code >= 0:
         return f"ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
+    name = _signal(code)
     hint = " (killed by hand, or by the system for want of memory)" if name == "SIGKILL" else ""
     return f"was ended by {name}{hint}"
+
+
+def _signal(code: int) -> str:
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -10,11 +10,12 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 ADDED = "added"
+WORDS = frozenset({bool, int, str, type(None)})  # what is its own JSON; most fields are
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
@@ -91,6 +92,7 @@ class Stage(ABC):
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
+    alone: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, bench: Workbench) -> Mapping[str, Json]:
@@ -110,9 +112,11 @@ class Stage(ABC):
     def needs(self) -> tuple["Stage", ...]:
         """The stages whose artifacts this one reads, in the order of its fields, each once."""
         found: dict[str, Stage] = {}
-        for field in dataclasses.fields(self):
-            for stage in _stages(getattr(self, field.name)):
-                found.setdefault(stage.key, stage)
+        for name, _, _ in _names(type(self)):
+            value = getattr(self, name)
+            if type(value) not in WORDS:
+                for stage in _stages(value):
+                    found.setdefault(stage.key, stage)
         return tuple(found.values())
 
     @property
@@ -122,28 +126,29 @@ class Stage(ABC):
 
     def walk(self) -> Iterator["Stage"]:
         """This stage and all it stands on, dependencies first, each key once."""
-        seen: set[str] = set()
+        found: dict[str, Stage] = {}
 
-        def visit(stage: Stage) -> Iterator[Stage]:
-            if stage.key in seen:
-                return
-            seen.add(stage.key)
+        def visit(stage: Stage) -> None:
             for needed in stage.needs:
-                yield from visit(needed)
-            yield stage
+                if needed.key not in found:
+                    visit(needed)
+            found[stage.key] = stage
 
-        yield from visit(self)
+        visit(self)
+        return iter(found.values())
 
 
 def digest(value: Json) -> str:
     """sha256 of canonical JSON: sorted keys, no blanks, UTF-8; numbers that are equal are written alike."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: object, where: str) -> Json:
     """The JSON form of a field; the law of what a field may hold is kept here."""
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, (bool, int, str)):  # a union is built anew at each call
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -161,13 +166,21 @@ def _plain(value: object, where: str) -> Json:
     )
 
 
-def _fields(value: object, where: str) -> dict[str, Json]:
+def _fields(value: Any, where: str) -> dict[str, Json]:
     """The fields that describe the work; one that was `added` later is left out where it changes nothing."""
-    return {
-        field.name: _plain(getattr(value, field.name), f"{where}.{field.name}")
-        for field in dataclasses.fields(value)  # type: ignore[arg-type]  # a stage or what _is_value has checked
-        if not (field.metadata.get(ADDED) and getattr(value, field.name) == field.default)
-    }
+    found: dict[str, Json] = {}
+    for name, late, default in _names(value.__class__):
+        item = getattr(value, name)
+        if late and item == default:
+            continue
+        found[name] = item if type(item) in WORDS else _plain(item, f"{where}.{name}")
+    return found
+
+
+@cache
+def _names(kind: type) -> tuple[tuple[str, bool, Any], ...]:
+    """The fields of a dataclass: name, whether it was `added` later, default; asked for at every key."""
+    return tuple((field.name, bool(field.metadata.get(ADDED)), field.default) for field in dataclasses.fields(kind))
 
 
 def _is_value(value: object) -> bool:
@@ -178,12 +191,12 @@ def _is_value(value: object) -> bool:
     )
 
 
-def _stages(value: object) -> Iterator[Stage]:
+def _stages(value: Any) -> Iterator[Stage]:
     if isinstance(value, Stage):
         yield value
     elif isinstance(value, tuple):
         for item in value:
             yield from _stages(item)
     elif _is_value(value):
-        for field in dataclasses.fields(value):  # type: ignore[arg-type]  # _is_value has checked it
-            yield from _stages(getattr(value, field.name))
+        for name, _, _ in _names(value.__class__):
+            yield from _stages(getattr(value, name))
