@@ -111,14 +111,27 @@ def read(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise ValueError(f"{path}: a record has schema {SCHEMA}, got {data['schema']}; use the matching weighin")
-        data["sizes"] = Sizes(**data["sizes"])
-        data["cost"] = Cost(**data["cost"])
-        data["notes"] = tuple(data["notes"])
-        if data.get("inspection") is not None:
-            data["inspection"] = Inspection(**data["inspection"])
-        return Record(**data)
-    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
+        return from_json(data)
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise ValueError(f"{path}: not a record ({fault}); remove the file or run the table again") from fault
+
+
+def from_json(data: dict[str, Any]) -> Record:
+    """The record of plain data.
+
+    Raises:
+        KeyError, TypeError: `data` is not what `dataclasses.asdict` makes of one.
+    """
+    inspection = data.get("inspection")
+    return Record(
+        **{
+            **data,
+            "sizes": Sizes(**data["sizes"]),
+            "cost": Cost(**data["cost"]),
+            "notes": tuple(data["notes"]),
+            "inspection": None if inspection is None else Inspection(**inspection),
+        }
+    )
 
 
 def read_all(folder: Path) -> Iterator[Record]:
