@@ -321,10 +321,12 @@ def why(
     changes: Set = None,
     plugin: Plugins = None,
     store: Store = STORE,
+    runs: Runs = RUNS,
     json: AsJson = False,
 ) -> None:
     """Describe a stage and its inputs; if it will be computed again, which input changed."""
     with _told():
+        from benchmarks.packs import known_manifests
         from benchmarks.store import Store as Artifacts
         from benchmarks.why import UnknownKeyError, explain
 
@@ -340,8 +342,49 @@ def why(
                 .stages()
             )
         with faults.usage(UnknownKeyError):
-            found = explain(key, Artifacts(store), planned)
+            found = explain(key, Artifacts(store), planned, known_manifests(runs))
         _facts(found, json)
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Argument(metavar="OUT.tar.zst", help="The file to write.")],
+    runs: Runs = RUNS,
+    store: Store = STORE,
+    json: AsJson = False,
+) -> None:
+    """Pack records, predictions and manifests, without weights, to be merged with another lab's."""
+    with _told():
+        from benchmarks import packs
+        from benchmarks.store import Store as Artifacts
+        from reports import output, upkeep
+
+        with faults.usage(packs.PackError):
+            made = packs.pack(out, runs, Artifacts(store))
+        if json:
+            _print_json(made)
+        else:
+            output.show(*upkeep.of_pack(made))
+
+
+@app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(metavar="PACK...", help="Files of 'weighin pack'.")],
+    runs: Runs = RUNS,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and tell; write nothing.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Join packs with the records; refuses what contradicts them, and anything that is not plain results."""
+    with _told("stopped; each record is as it was or wholly new, and the same command goes on"):
+        from benchmarks import packs
+        from reports import output, upkeep
+
+        with faults.usage(packs.PackError):
+            merged = packs.merge(files, runs, dry_run=dry_run)
+        if json:
+            _print_json(merged)
+        else:
+            output.show(*upkeep.of_merge(merged))
 
 
 @app.command()

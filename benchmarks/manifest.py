@@ -1,9 +1,14 @@
 """What the store knows of a finished stage, and of a failed one."""
 
 import dataclasses
+import re
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from methods.stages.stage import Json
+
+LAYOUT = 1  # of manifests; raised when an older program would misread a newer one's
+HASH = re.compile(r"[0-9a-f]{64}")
 
 Cause = Literal["method", "infrastructure"]
 
@@ -52,6 +57,7 @@ class Manifest:
         facts: What the stage's `run` returned.
         files: Path below the artifact's folder -> hash and size.
         status: Always 'complete'.
+        layout: Which fields there are and what they mean; manifests older than the field have layout 1.
     """
 
     key: str
@@ -64,6 +70,7 @@ class Manifest:
     effort: float = 0.0
     scale: str = ""
     status: str = "complete"
+    layout: int = LAYOUT
 
     @property
     def kind(self) -> str:
@@ -74,6 +81,17 @@ class Manifest:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(entry.size for entry in self.files.values())
+
+    def faults(self) -> list[str]:
+        """What no stage of ours writes: keys and hashes that are none, files outside the artifact's folder."""
+        found = [
+            f"a file of an artifact lies in its folder, got {name[:120]!a}" for name in self.files if not inside(name)
+        ]
+        if not all(HASH.fullmatch(key) for key in (self.key, *self.inputs)):
+            found.append("keys are 64 hex digits, got others")
+        if not all(HASH.fullmatch(entry.sha256) and entry.size >= 0 for entry in self.files.values()):
+            found.append("a file has a sha256 of 64 hex digits and a size >= 0, got another")
+        return found
 
     def to_json(self) -> dict[str, Json]:
         """The manifest as plain data."""
@@ -88,6 +106,12 @@ class Manifest:
         """
         files = {name: FileEntry(**entry) for name, entry in value["files"].items()}
         return cls(**{**value, "costs": Costs(**value["costs"]), "files": files})
+
+
+def inside(name: str) -> bool:
+    """Whether a relative path stays in its folder, whoever wrote it."""
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -117,13 +117,29 @@ def read(path: Path, *, inspected: bool = True) -> Record:
         data = json.loads(text if inspected else _without_inspection(text))
         if data["schema"] != SCHEMA:
             raise ValueError(f"{path}: a record has schema {SCHEMA}, got {data['schema']}; use the matching weighin")
-        data["sizes"] = Sizes(**data["sizes"])
-        data["cost"] = Cost(**data["cost"])
-        data["notes"] = tuple(data["notes"])
-        found = data.pop("inspection", None) if inspected else None
-        return Record(**{**data, "inspection": found and Inspection(**found)})
-    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
+        if not inspected:
+            data.pop("inspection", None)
+        return from_json(data)
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise ValueError(f"{path}: not a record ({fault}); remove the file or run the table again") from fault
+
+
+def from_json(data: dict[str, Any]) -> Record:
+    """The record of plain data.
+
+    Raises:
+        KeyError, TypeError: `data` is not what `dataclasses.asdict` makes of one.
+    """
+    inspection = data.get("inspection")
+    return Record(
+        **{
+            **data,
+            "sizes": Sizes(**data["sizes"]),
+            "cost": Cost(**data["cost"]),
+            "notes": tuple(data["notes"]),
+            "inspection": None if inspection is None else Inspection(**inspection),
+        }
+    )
 
 
 def _without_inspection(text: bytes) -> bytes:

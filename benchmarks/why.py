@@ -2,30 +2,33 @@
 
 import difflib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from benchmarks.manifest import Manifest
 from benchmarks.store import Store
 from methods.stages.stage import Stage
 
 Description = Mapping[str, Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnknownKeyError(ValueError):
     """No stage has this key, or several have what was given of it."""
 
 
-def find(prefix: str, store: Store, planned: Mapping[str, Stage]) -> str:
-    """The whole key that begins with `prefix`, among the stored, failed and planned stages.
+def find(prefix: str, store: Store, planned: Mapping[str, Stage], elsewhere: Mapping[str, Manifest] = NOTHING) -> str:
+    """The whole key that begins with `prefix`, among the stored, failed and planned stages and those made elsewhere.
 
     Raises:
         UnknownKeyError: none does, or several do; the message lists them.
     """
-    known = {*store.keys(), *planned, *(failure.key for failure in store.failures())}
+    known = {*store.keys(), *planned, *elsewhere, *(failure.key for failure in store.failures())}
     found = sorted(key for key in known if key.startswith(prefix.lower()))
     if prefix and len(found) == 1:
         return found[0]
     if prefix and found:
-        listed = ", ".join(f"{key[:16]} ({_kind(key, store, planned)})" for key in found)
+        listed = ", ".join(f"{key[:16]} ({_kind(key, store, planned, elsewhere)})" for key in found)
         raise UnknownKeyError(f"a key's first digits name one stage, got {prefix}, which begins: {listed}; give more")
     near = difflib.get_close_matches(prefix, [key[: max(len(prefix), 1)] for key in known], n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -35,23 +38,27 @@ def find(prefix: str, store: Store, planned: Mapping[str, Stage]) -> str:
     )
 
 
-def explain(prefix: str, store: Store, planned: Mapping[str, Stage]) -> dict[str, Any]:
+def explain(
+    prefix: str, store: Store, planned: Mapping[str, Stage], elsewhere: Mapping[str, Manifest] = NOTHING
+) -> dict[str, Any]:
     """Everything known of one stage.
 
     Args:
         prefix: The first digits of its key.
         store: Where it may be.
         planned: Stages of a run that is asked about, by key; may be empty.
+        elsewhere: Manifests that came with packs, by key: what was made, but is not in this store.
 
     Returns:
-        key, kind, state ('stored', 'altered', 'failed' or 'missing'), what a run would do, the description, the
-        inputs with their states, and for a missing stage the nearest stored one with the differing values.
+        key, kind, state ('stored', 'altered', 'failed', 'elsewhere' or 'missing'), what a run would do, the
+        description, the inputs with their states, and for a missing stage the nearest stored one with the differing
+        values.
     """
-    key = find(prefix, store, planned)
+    key = find(prefix, store, planned, elsewhere)
     manifest, failure = store.manifest(key), store.failure(key)
-    description = _description(key, store, planned)
+    description = _description(key, store, planned, elsewhere)
     faults = store.verify(key) if manifest is not None else []
-    facts: dict[str, Any] = {"key": key, "kind": _kind(key, store, planned)}
+    facts: dict[str, Any] = {"key": key, "kind": _kind(key, store, planned, elsewhere)}
     if manifest is not None and not faults:
         facts |= {"state": "stored", "next run": "uses it as it is", "seconds": manifest.costs.seconds}
     elif manifest is not None:
@@ -61,14 +68,22 @@ def explain(prefix: str, store: Store, planned: Mapping[str, Stage]) -> dict[str
             "does not try it again unless asked (--retry-failed)" if failure.cause == "method" else "tries it again"
         )
         facts |= {"state": "failed", "reason": failure.reason, "next run": again, "log": failure.log}
+    elif key in elsewhere:
+        made = elsewhere[key]
+        facts |= {
+            "state": "elsewhere",
+            "next run": "computes it, if a cell without a record needs it: only its description came with a pack",
+            "seconds": made.costs.seconds,
+            "made on": made.environment.get("host"),
+        }
     else:
         facts |= {"state": "missing", "next run": "computes it"}
     facts["fields"] = description.get("fields", {})
     facts["inputs"] = {
-        needed: f"{_kind(needed, store, planned)}, {'stored' if store.complete(needed) else 'missing'}"
+        needed: f"{_kind(needed, store, planned, elsewhere)}, {_where(needed, store, elsewhere)}"
         for needed in _inputs(description)
     }
-    if manifest is None:
+    if manifest is None and key not in elsewhere:
         facts |= _nearest(key, description, store, planned)
     return facts
 
@@ -103,16 +118,22 @@ def _nearest(key: str, description: Description, store: Store, planned: Mapping[
     return {"nearest stored": nearest, "changed": changed}
 
 
-def _description(key: str, store: Store, planned: Mapping[str, Stage]) -> Description:
-    manifest = store.manifest(key)
+def _where(key: str, store: Store, elsewhere: Mapping[str, Manifest]) -> str:
+    return "stored" if store.complete(key) else "made elsewhere" if key in elsewhere else "missing"
+
+
+def _description(
+    key: str, store: Store, planned: Mapping[str, Stage], elsewhere: Mapping[str, Manifest]
+) -> Description:
+    manifest = store.manifest(key) or elsewhere.get(key)
     if manifest is not None:
         return manifest.description
     return planned[key].description if key in planned else {}
 
 
-def _kind(key: str, store: Store, planned: Mapping[str, Stage]) -> str:
+def _kind(key: str, store: Store, planned: Mapping[str, Stage], elsewhere: Mapping[str, Manifest]) -> str:
     failure = store.failure(key)
-    return str(_description(key, store, planned).get("kind") or (failure.kind if failure else "unknown"))
+    return str(_description(key, store, planned, elsewhere).get("kind") or (failure.kind if failure else "unknown"))
 
 
 def _inputs(value: Any) -> list[str]:
