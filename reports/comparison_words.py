@@ -7,12 +7,12 @@ from typing import Any
 from methods.contract import Family
 from reports.comparison import ALPHA, Comparison, Comparisons
 from reports.facts import plain
-from reports.forensics import Forensics
+from reports.forensics import Forensics, Part
 from reports.statistics import mean, spread
 from reports.statistics.crossed import Crossed
 
 WIDTH = 80
-LENGTHS = "Results by length of text are not given: predictions are stored without lengths."
+NO_LENGTHS = "No results by length: these predictions were stored without lengths"
 BRANCHES = ("seeds and examples both vary", "the seeds vary most", "the examples vary most")
 
 
@@ -26,9 +26,6 @@ def words(found: Comparisons) -> Iterator[str]:
     for one in found.comparisons:
         yield ""
         yield from _one(found, one)
-    if any(forensics for one in found.comparisons for forensics in one.forensics):
-        yield ""
-        yield LENGTHS
 
 
 def verdict(found: Comparisons, one: Comparison) -> str:
@@ -158,16 +155,19 @@ def _models(found: Comparisons, one: Comparison) -> Iterator[str]:
 def _told(name: str, found: Forensics) -> str:
     shown = ", ".join(found.broken[:8]) + (", ..." if len(found.broken) > 8 else "")
     broken = f" (ids {shown})" if found.broken else ""
-    labels = "; ".join(
-        f"label {label} {100 * one.accuracy:.1f} of {one.examples} (dense {100 * one.accuracy_dense:.1f})"
-        for label, one in found.by_label.items()
-    )
+    labels = "; ".join(_part(f"label {label}", one) for label, one in found.by_label.items())
+    lengths = "; ".join(_part(length, one) for length, one in found.by_length.items())
+    by_length = f"Accuracy by length in word pieces: {lengths}" if lengths else NO_LENGTHS
     return (
         f"{name} answers as the dense model on {100 * found.agreement:.1f} % of examples; in most seeds it breaks "
         f"{len(found.broken)} that the dense model has right{broken}, and mends {len(found.mended)}. "
         f"Calibration error {100 * found.calibration_error:.1f} % (dense "
-        f"{100 * found.calibration_error_dense:.1f} %). Accuracy by label: {labels}."
+        f"{100 * found.calibration_error_dense:.1f} %). Accuracy by label: {labels}. {by_length}."
     )
+
+
+def _part(name: str, one: Part) -> str:
+    return f"{name}: {100 * one.accuracy:.1f} of {one.examples} (dense {100 * one.accuracy_dense:.1f})"
 
 
 def _costs(found: Comparisons, one: Comparison) -> Iterator[str]:

@@ -35,7 +35,12 @@ def answered(record: Record, folder: Path, wrong: int) -> Record:
     record = _keyed(dataclasses.replace(record, metrics=metrics))
     record = dataclasses.replace(record, predictions=f"{record.key}.npz")
     path = record.write(folder).with_name(record.predictions)
-    given = {"ids": np.arange(EXAMPLES), "labels": labels, "logits": np.eye(2, dtype=np.float32)[classes]}
+    given = {
+        "ids": np.arange(EXAMPLES),
+        "labels": labels,
+        "lengths": 4 + np.arange(EXAMPLES) // 2,
+        "logits": np.eye(2, dtype=np.float32)[classes],
+    }
     predictions.write(path, {f"validation.{name}": array for name, array in given.items()})
     return record
 

@@ -106,6 +106,8 @@ def test_a_record_tells_everything(results: experiment.Results, folder: Path) ->
     answers = kept["validation.logits"].argmax(axis=1)
     assert (answers == kept["validation.labels"]).mean() == record.value
     assert len(kept["validation.ids"]) == len(answers)
+    assert kept["validation.lengths"].shape == answers.shape
+    assert 3 < kept["validation.lengths"].min() < kept["validation.lengths"].max() <= record.sizes.macs_length
 
 
 def weights(folder: Path, record: records.Record) -> dict[str, torch.Tensor]:

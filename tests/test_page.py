@@ -117,13 +117,16 @@ def test_two_versions_of_a_seed_have_no_mean() -> None:
     assert "two of lpaf" in cell.fault
 
 
+THIRDS = [("4 to 10", 14, 8), ("11 to 16", 12, 12), ("17 to 23", 14, 14)]  # the first 6 are wrong
+
+
 def test_predictions_are_counted(tmp_path: Path) -> None:
     dense = answered(sample("dense", budget=1.0), tmp_path, 4)
     compressed = answered(sample("lpaf"), tmp_path, 6)
     (alone,) = written([sample("lpaf", seed=2)], tmp_path)
     summaries = Summaries(cells([dense, compressed]), tmp_path)
     found = summaries.of(compressed)
-    assert found == Summary(EXAMPLES, 34, [[17, 3], [3, 17]], 0.5, 38)
+    assert found == Summary(EXAMPLES, 34, [[17, 3], [3, 17]], THIRDS, 0.5, 38)
     assert isinstance(own := summaries.of(dense), Summary)
     assert (own.agreeing, own.reason) == (None, ITSELF)
     assert "no such file" in str(summaries.of(alone))

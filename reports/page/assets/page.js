@@ -384,10 +384,17 @@ function confusion({ predictions }) {
     predictions.confusion.map((row, place) => [`label ${place}`, ...row.map(String)]), "Examples by label and answer",
     { class: "confusion" }), why);
 }
+function byLength({ predictions }) {
+  if (typeof predictions === "string") return [];
+  const name = "Right answers by length in word pieces";
+  if (!predictions.lengths.length) return [el("h4", {}, name), el("p", { class: "note" }, "No lengths: the predictions were stored without them.")];
+  return [el("h4", {}, name), plainTable(["Word pieces", "Examples", "Right", "Share"], predictions.lengths.map(([length, examples, right]) =>
+    [length, String(examples), String(right), `${fixed((100 * right) / examples)} %`]), name, { class: "confusion" })];
+}
 function details(run, provenances) {
   const { sizes, cost } = run;
   return el("details", { class: "group" }, el("summary", {}, el("h3", {}, `Seed ${run.seed}`), ` ${run.key.slice(0, 12)}`),
-    el("h4", {}, "Predictions"), confusion(run),
+    el("h4", {}, "Predictions"), confusion(run), ...byLength(run),
     el("h4", {}, "Metrics of every split (points)"),
     facts(Object.entries(run.metrics).flatMap(([split, metrics]) =>
       Object.entries(metrics).map(([name, value]) => [`${split}: ${name}`, fixed(value, 2)]))),
