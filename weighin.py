@@ -513,7 +513,8 @@ def _report_all(
     given = [name for name, value in chosen.items() if value is not None]
     if given:
         raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
-    found = everything.scenes(selection.read(runs), backbone, protocol)
+    there = selection.read_found(runs)
+    found = everything.scenes(there.records, backbone, protocol, there.gaps)
     if not found:
         raise faults.UsageError("no record has the backbone and protocol asked for; leave an option out")
     drawn = everything.outcomes(runs, found, paper)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 import methods
-from benchmarks import backbones, protocols, runner, tasks
+from benchmarks import backbones, gaps, protocols, runner, tasks
 from benchmarks.cells import Cell
 from benchmarks.engines.local import cores
 from benchmarks.evaluate import PREDICTIONS
@@ -234,6 +234,9 @@ def execute(
             made.update({cell.key: _record(cell, kept, runs, options) for cell in ready})
         events(event)
 
+    for cell in wanted:
+        if cell.refused:
+            _note_gap(cell, "refused", cell.refused, runs, options, events)
     outcomes = runner.run(
         [stage for cell in measured for stage in cell.stages],
         kept,
@@ -247,6 +250,7 @@ def execute(
         lost = [outcomes[stage.key].reason for stage in cell.stages if not outcomes[stage.key].complete]
         if lost:
             results.failed[cell.key] = lost[0]
+            _note_gap(cell, "failed", lost[0], runs, options, events)
             continue
         results.records.append(made.get(cell.key) or _record(cell, kept, runs, options))
     results.seconds = time.monotonic() - started
@@ -312,7 +316,19 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     )
     record = dataclasses.replace(record, predictions=predictions.name, inspection=inspection)
     record.write(runs)
+    gaps.of_cell(cell, definition.metric, "failed", "").path(runs).unlink(missing_ok=True)
     return record
+
+
+def _note_gap(
+    cell: Cell, state: gaps.State, reason: str, runs: Path, options: Options, events: Callable[[Event], None]
+) -> None:
+    """Keep why a cell has no record, for reports that are made later; a disk that is full is said and no more."""
+    metric = _loaded(cell.setting.task.name, options.data).task.metric
+    try:
+        gaps.of_cell(cell, metric, state, reason).write(runs)
+    except OSError as fault:
+        events(Event("message", reason=f"not noted in {runs} that {cell.method} {state}: {fault}"))
 
 
 def _manifest(store: Store, stage: Stage) -> Manifest:

@@ -1,5 +1,6 @@
 """The files behind records: what a table or figure was made of, and which examples a model got right."""
 
+import dataclasses
 import hashlib
 import zipfile
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from benchmarks import files
 from benchmarks.records import Record
+from reports.tables.table import Gap
 
 SHORT = 12  # hex digits that are printed
 CLOSE = 1e-9  # rounding of a mean
@@ -29,15 +31,20 @@ class Evidence:
         """The record's predictions; None where the file is not below the folder."""
         return self._files.get(record.predictions)
 
-    def source(self, records: Iterable[Record]) -> str:
-        """What these records are, in words: how many, and the sha256 of their keys and prediction files."""
+    def source(self, records: Iterable[Record], gaps: Iterable[Gap] = ()) -> str:
+        """What these records are, in words: how many, and the sha256 of their keys and prediction files.
+
+        Gaps are counted and hashed with them.
+        """
         keys = sorted({(record.key, self._hash(record)) for record in records})
-        if not keys:
+        lost = sorted({repr(dataclasses.astuple(gap)) for gap in gaps})
+        if not keys and not lost:
             return ""
-        digest = hashlib.sha256("\n".join(" ".join(one) for one in keys).encode()).hexdigest()
+        digest = hashlib.sha256("\n".join((*(" ".join(one) for one in keys), *lost)).encode()).hexdigest()
         bare = sum(not of_file for _, of_file in keys)
         lacking = f" ({bare} without predictions)" if bare else ""
-        return f"Made of {len(keys)} record{'s' * (len(keys) > 1)}{lacking}, sha256 {digest[:SHORT]}."
+        missing = f" and {len(lost)} refused or failed" if lost else ""
+        return f"Made of {len(keys)} record{'s' * (len(keys) != 1)}{lacking}{missing}, sha256 {digest[:SHORT]}."
 
     def right(self, record: Record) -> tuple[str, npt.NDArray[np.bool_]] | str:
         """A hash of the examples and their labels, and which of them the model got right (examples,).

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
+sys.path.insert(0, str(Path(__file__).parent))  # sample_records and sample_gaps are no test modules
 
+from sample_gaps import gap_of
 from sample_records import sample, samples
 
 from benchmarks import predictions
@@ -46,7 +47,11 @@ def answered(record: Record, folder: Path, wrong: int) -> Record:
 
 
 def small(folder: Path) -> list[Record]:
-    """Two tasks, five methods, one of a hostile name, a second protocol, predictions of one task."""
+    """Two tasks, five methods, one of a hostile name, a second protocol, predictions of one task, and gaps."""
+    for seed in (1, 2, 3):
+        gap_of(sample("up-first", "mrpc", 0.5, seed), "refused", HOSTILE).write(folder)
+    gap_of(sample("up-first", "mrpc", 0.25, 1)).write(folder)
+    gap_of(sample("svd-ft", "rte", 0.5, 4)).write(folder)
     records = written(samples(("mrpc",)), folder) + written(samples(("mrpc",), (0.5,), protocol="paper"), folder)
     hostile = [_named(HOSTILE, sample("lpaf", "mrpc", 0.5, seed, 0.8, notes=(HOSTILE,))) for seed in (1, 2, 3)]
     records += written(hostile, folder)

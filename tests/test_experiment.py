@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).parent))  # sample_gaps is no test module
+
+from sample_gaps import gap_of
+
 import methods
-from benchmarks import backbones, experiment, predictions, records, spectra
+from benchmarks import backbones, experiment, gaps, predictions, records, spectra
 from benchmarks.events import Event
 from benchmarks.experiment import Options, UsageFault
 from benchmarks.inspection import pattern_matrix
@@ -224,6 +229,16 @@ def test_failures_and_refusals_do_not_stop_the_rest(folder: Path, tmp_path: Path
     assert [record.method for record in outcome.records] == ["svd-ft"]
     assert list(outcome.refused.values()) == ["knows no classes"]
     assert ["NaN at step 3" in reason for reason in outcome.failed.values()] == [True]
+    kept = {gap.method: gap for gap in gaps.read_all(folder / "runs")}
+    assert {name: (gap.state, gap.reason) for name, gap in kept.items()} == {
+        "failing": ("failed", next(iter(outcome.failed.values()))),
+        "refusing": ("refused", "knows no classes"),
+    }
+    (record,) = outcome.records
+    gap = gap_of(record)
+    gap.write(folder / "runs")
+    run(folder, dataclasses.replace(OPTIONS, methods=("svd-ft",)))
+    assert not gap.path(folder / "runs").exists()  # a cell with a record has no gap
 
 
 def test_all_faults_of_the_options_are_told_at_once() -> None:

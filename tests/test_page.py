@@ -84,6 +84,18 @@ def test_every_measurement_is_in_it(html: str) -> None:
     assert board["settings"][found["setting"]]["task"] == "rte"
 
 
+def test_cells_without_a_run_are_on_it_with_state_and_reason(html: str) -> None:
+    cells_by_state = {cell["state"]: cell for cell in data(html, "board")["cells"]}
+    assert set(cells_by_state) == {"measured", "refused", "failed", "incomplete"}
+    refused, incomplete = cells_by_state["refused"], cells_by_state["incomplete"]
+    assert refused["reasons"] == [f"seeds 1, 2, 3 refused: {HOSTILE}"]
+    assert (refused["scores"], refused["kept"]) == ({}, None)
+    assert data(html, "runs")["cells"][refused["id"]]["runs"] == []
+    assert incomplete["reasons"] == ["seed 4 failed: the loss was NaN at step 3"]
+    assert incomplete["scores"]["accuracy"][2] == 3
+    assert "1 cell refused by its method, 1 cell failed" in " ".join(html.split())
+
+
 def test_nothing_is_averaged_across_settings() -> None:
     same = samples(("rte",), (0.5,))
     changes: list[dict[str, Any]] = [

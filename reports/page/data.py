@@ -80,17 +80,19 @@ def _cell(cell: Cell, setting: int) -> dict[str, Any]:
         "scores": {
             name: [_rounded(score.mean), _rounded(score.sd), score.n] for name, score in cell.scores().items()
         },
-        "kept": _rounded(100 * mean([kept(record) for record in records])),
-        "macs": _rounded(mean([float(record.sizes.macs) for record in records])),
-        "parameters": _rounded(mean([float(record.sizes.whole_parameters) for record in records])),
+        "kept": _mean([100 * kept(record) for record in records]),
+        "macs": _mean([float(record.sizes.macs) for record in records]),
+        "parameters": _mean([float(record.sizes.whole_parameters) for record in records]),
         "ranks": {
             name: _rounded(mean([record.ranks[name] for record in records]))
             for name in ("rank", "sparse_rank")
-            if all(name in record.ranks for record in records)
+            if records and all(name in record.ranks for record in records)
         },
         "v": _number(cell.knobs.get("v")),
         "p_init": _number(cell.knobs.get("p_init")),
         "fault": cell.fault,
+        "state": cell.state,
+        "reasons": list(cell.reasons),
     }
 
 
@@ -113,6 +115,10 @@ def _run(record: Record, summaries: Summaries, provenances: Interned, folder: Pa
         "notes": list(record.notes),
         "predictions": answered if isinstance(answered, str) else dataclasses.asdict(answered),
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return _rounded(mean(values)) if values else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -139,6 +139,7 @@ const showBoard = once(() => {
     ["budget", "Budget", (cell) => cell.budget, (budget) => share(Number(budget))],
     ["backbone", "Backbone", (cell) => settingOf(cell).backbone],
     ["protocol", "Protocol", (cell) => settingOf(cell).protocol],
+    ["state", "State", (cell) => cell.state],
   ], () => refresh());
   const score = (cell) => scoreOf(cell, metric.value);
   const table = sheet(byId("board-table"), [
@@ -151,9 +152,11 @@ const showBoard = once(() => {
       if (cell.fault) return [DASH, el("small", {}, "two versions of a seed")];
       return score(cell) ? [meanAndSpread(score(cell)), el("small", {}, metricOf(cell, metric.value))] : DASH;
     } },
+    { head: "State", value: (cell) => cell.state, show: (cell) => (cell.reasons.length
+      ? [cell.state, ...cell.reasons.map((one) => el("small", { class: "reason" }, one))] : cell.state) },
     { head: "n", number: true, value: (cell) => score(cell)?.[2] ?? null, show: (cell) => String(score(cell)?.[2] ?? DASH) },
-    { head: "Kept", number: true, value: (cell) => cell.kept, show: (cell) => `${fixed(cell.kept)} %` },
-    { head: "MACs", number: true, value: (cell) => cell.macs, show: (cell) => short(cell.macs) },
+    { head: "Kept", number: true, value: (cell) => cell.kept, show: (cell) => (cell.kept === null ? DASH : `${fixed(cell.kept)} %`) },
+    { head: "MACs", number: true, value: (cell) => cell.macs, show: (cell) => (cell.macs === null ? DASH : short(cell.macs)) },
     { head: "Rank", number: true, value: (cell) => cell.ranks.rank ?? null, show: (cell) => fixed(cell.ranks.rank, 0) },
     { head: "Family", value: (cell) => cell.family, show: (cell) => cell.family },
     { head: "Setting", wide: true, value: (cell) => `${settingOf(cell).backbone} ${settingOf(cell).protocol}`,
@@ -426,11 +429,13 @@ function openCell(id) {
     el("div", { class: "bar" }, el("h2", { id: "cell-title" }, `${cell.label}, ${setting.task}${cell.reference ? "" : `, ${share(cell.budget)} kept`}`), close),
     el("div", { class: "body" },
       cell.fault ? el("p", { class: "warning" }, cell.fault) : null,
+      ...cell.reasons.map((one) => el("p", { class: "warning" }, one)),
       facts([...scores, ["Method", cell.method], ["Family", cell.family], ["Backbone", `${setting.backbone}, ${setting.fingerprints[0].slice(0, 12)}`],
-        ["Protocol", setting.protocol], ["Data", setting.fingerprints[1].slice(0, 12)], ["Weights kept", `${fixed(cell.kept, 2)} %`]]),
+        ["Protocol", setting.protocol], ["Data", setting.fingerprints[1].slice(0, 12)], ["Weights kept", cell.kept === null ? DASH : `${fixed(cell.kept, 2)} %`]]),
       el("details", {}, el("summary", {}, "Hyper-parameters"), facts(flat(knobs))),
       el("h3", {}, "Runs"),
-      plainTable(["Run", ...names, "Right answers", "As the dense model", "Own time", "Time alone"], rows, "Runs of this cell"),
+      rows.length ? plainTable(["Run", ...names, "Right answers", "As the dense model", "Own time", "Time alone"], rows, "Runs of this cell")
+        : el("p", { class: "note" }, "This cell has no run."),
       ...found.map((run) => details(run, provenances))));
   dialog.showModal();
   dialog.scrollTop = 0;
