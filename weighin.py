@@ -75,6 +75,10 @@ Plugins = Annotated[
 Store = Annotated[Path, typer.Option(envvar="WEIGHIN_STORE", help="Finished stages.", rich_help_panel=WHERE)]
 Runs = Annotated[Path, typer.Option(help="Records.", rich_help_panel=WHERE)]
 Jobs = Annotated[int, typer.Option(min=0, help="Stages at a time; 0: one for each core.", rich_help_panel=HOW)]
+Timed = Annotated[
+    bool,
+    typer.Option("--latency", help="Time each model's forward pass too, alone on the machine.", rich_help_panel=WHAT),
+]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
 Paper = Annotated[
     bool | None,
@@ -98,6 +102,7 @@ def run(
     seeds: Seeds = None,
     protocol: Protocol = None,
     changes: Set = None,
+    latency: Timed = False,
     plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
@@ -111,7 +116,7 @@ def run(
         from reports.figures.picture import Picture
 
         experiment = asked.Asked(
-            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), latency
         ).experiment()
         results, drawn = experiment.measure(store, runs, jobs, retry_failed=retry_failed)
         if isinstance(drawn, Picture):
@@ -135,6 +140,7 @@ def plan(
     seeds: Seeds = None,
     protocol: Protocol = None,
     changes: Set = None,
+    latency: Timed = False,
     plugin: Plugins = None,
     store: Store = STORE,
     jobs: Jobs = 0,
@@ -146,7 +152,7 @@ def plan(
         from reports import asked, output, states
 
         experiment = asked.Asked(
-            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), latency
         ).experiment()
         found = planned(experiment.cells, experiment.options, store=store, jobs=jobs)
         if json:
@@ -482,7 +488,7 @@ def _end(results: "Results") -> None:
 
     for reason in asked.reasons(results):
         _say(reason)
-    if results.failed:
+    if results.failed or results.untimed:
         raise typer.Exit(1)
 
 

@@ -19,7 +19,7 @@ from benchmarks.events import Event
 from benchmarks.inspection import SPECTRA
 from benchmarks.manifest import Manifest
 from benchmarks.provenance import provenance
-from benchmarks.records import Cost, Inspection, Record, Sizes
+from benchmarks.records import Cost, Inspection, Latency, Record, Sizes
 from benchmarks.store import Store
 from benchmarks.tasks.definition import TaskDefinition
 from benchmarks.tasks.sources import TaskData, load
@@ -47,6 +47,7 @@ class Options:
     seeds: tuple[int, ...] = (1, 2, 3)
     protocol: str = "quick"
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    latency: bool = False  # time every model besides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Results:
     records: list[Record] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    untimed: dict[str, str] = dataclasses.field(default_factory=dict)  # measured, but for the latency asked for
     seconds: float = 0.0
 
 
@@ -123,7 +125,7 @@ def cells(options: Options) -> list[Cell]:
             for budget in [Budget(1.0)] if method.family is Family.REFERENCE else budgets.values():
                 for seed in options.seeds:
                     setting = Setting(encoder, task, recipes[task.name], budget, seed)
-                    found.append(Cell(text, method, setting))
+                    found.append(Cell(text, method, setting, options.latency))
     _gather([cell for cell in found if cell.refused is None], lambda cell: cell.stage, faults)
     if faults:  # impossible hyper-parameters are told before anything runs, with all that is wrong besides
         raise UsageFault("; ".join(dict.fromkeys(faults)))
@@ -191,7 +193,7 @@ def slots(jobs: int) -> int:
 
 def plan(wanted: Sequence[Cell], options: Options, *, store: Path, jobs: int) -> runner.Plan:
     """What a run would do; runs nothing."""
-    return runner.plan([cell.stages for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
+    return runner.plan([cell.wanted for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
 
 
 def execute(
@@ -224,7 +226,7 @@ def execute(
     made: dict[str, Record] = {}
     waiting: dict[str, list[Cell]] = {}
     for cell in measured:
-        for stage in cell.stages:
+        for stage in cell.wanted:
             waiting.setdefault(stage.key, []).append(cell)
 
     def heard(event: Event) -> None:
@@ -238,7 +240,7 @@ def execute(
         if cell.refused:
             _note_gap(cell, "refused", cell.refused, runs, options, events)
     outcomes = runner.run(
-        [stage for cell in measured for stage in cell.stages],
+        [stage for cell in measured for stage in cell.wanted],
         kept,
         sources=sources(options),
         jobs=slots(jobs),
@@ -253,6 +255,8 @@ def execute(
             _note_gap(cell, "failed", lost[0], runs, options, events)
             continue
         results.records.append(made.get(cell.key) or _record(cell, kept, runs, options))
+        if cell.timed and not outcomes[cell.latency.key].complete:
+            results.untimed[cell.key] = outcomes[cell.latency.key].reason
     results.seconds = time.monotonic() - started
     return results
 
@@ -303,6 +307,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             "computed": manifests[cell.stage.key].environment,
         },
         notes=(*data.notes, *cell.compressor.notes(setting)),
+        latency=_latency(store, cell),
     )
     path = record.path(runs)
     predictions, spectra = path.with_suffix(".npz"), path.with_suffix(f".{SPECTRA}")
@@ -318,6 +323,13 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     record.write(runs)
     gaps.of_cell(cell, definition.metric, "failed", "").path(runs).unlink(missing_ok=True)
     return record
+
+
+def _latency(store: Store, cell: Cell) -> Latency | None:
+    """What the model was timed at, in this run or an earlier one."""
+    manifest = store.manifest(cell.latency.key)
+    facts: Any = manifest.facts if manifest else None
+    return Latency(**facts) if facts else None
 
 
 def _note_gap(

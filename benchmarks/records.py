@@ -46,6 +46,23 @@ class Inspection:
 
 
 @dataclasses.dataclass(frozen=True)
+class Latency:
+    """How long the model's forward pass took on one machine; only like is comparable with like."""
+
+    length: int  # word pieces of every input
+    repeats: int
+    precision: str
+    device: str
+    threads: int
+    batches: dict[str, dict[str, float]]  # batch size -> lower_quartile, median, upper_quartile in milliseconds
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What must be equal before two latencies are compared."""
+        return self.length, self.precision, self.device, self.threads
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One measurement.
 
@@ -78,6 +95,7 @@ class Record:
     provenance: dict[str, Any]  # commit, package versions, device, threads, host kind, data origin
     notes: tuple[str, ...] = ()
     inspection: Inspection | None = None  # None: measured before matrices were looked at one by one
+    latency: Latency | None = None  # None: not asked for
     schema: int = SCHEMA
 
     @property
@@ -116,6 +134,8 @@ def read(path: Path) -> Record:
         data["notes"] = tuple(data["notes"])
         if data.get("inspection") is not None:
             data["inspection"] = Inspection(**data["inspection"])
+        if data.get("latency") is not None:
+            data["latency"] = Latency(**data["latency"])
         return Record(**data)
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
         raise ValueError(f"{path}: not a record ({fault}); remove the file or run the table again") from fault
@@ -143,6 +163,7 @@ EXPORT_COLUMNS: Sequence[str] = (
     "macs",
     "seconds_marginal",
     "seconds_standalone",
+    "latency_ms",
     "key",
 )
 
@@ -167,6 +188,7 @@ def frame(records: Iterable[Record]) -> "pd.DataFrame":
             "macs": record.sizes.macs,
             "seconds_marginal": record.cost.seconds_marginal,
             "seconds_standalone": record.cost.seconds_standalone,
+            "latency_ms": record.latency.batches.get("1", {}).get("median") if record.latency else None,
             "key": record.key,
         }
         for record in records

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from methods.contract import Family
+from reports import latency
 from reports.comparison import ALPHA, Comparison, Comparisons
 from reports.facts import plain
 from reports.forensics import Forensics, Part
@@ -181,6 +182,19 @@ def _costs(found: Comparisons, one: Comparison) -> Iterator[str]:
             f"Cost of {name}: {counted:,} encoder weights ({what}), {sizes.macs / 1e9:.2f} G multiply-accumulates at "
             f"{sizes.macs_length} word pieces, {seconds:.0f} s beyond the dense model."
         )
+    yield from _latency(found, one)
+
+
+def _latency(found: Comparisons, one: Comparison) -> Iterator[str]:
+    both = (one.pair.first, one.pair.second)
+    for size in latency.sizes((*one.pair.first, *one.pair.second)):
+        first, second = (latency.middle(records, size) for records in both)
+        ratio = latency.ratio(*both, size)
+        if first is not None and second is not None and ratio is not None:
+            yield from _wrap(
+                f"Latency at batch {size} ({latency.said(one.pair.first)}): {found.first} {first:.3g} ms, "
+                f"{found.second} {second:.3g} ms, ratio {ratio:.2f}."
+            )
 
 
 def _p(value: float | None) -> str:

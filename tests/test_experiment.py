@@ -220,6 +220,27 @@ def test_run_again_everything_is_found(results: experiment.Results, folder: Path
     assert {record.key for record in again.records} == {record.key for record in results.records}
 
 
+def test_latency_is_measured_when_asked_for_and_then_kept(results: experiment.Results, folder: Path) -> None:
+    options = dataclasses.replace(OPTIONS, methods=("dense", "svd-ft"), latency=True)
+    before = {record.key: record for record in results.records}
+    timed, events = run(folder, options)
+    assert {event.kind for event in events if event.what == "start"} == {"latency"}
+    assert not timed.untimed
+    for record in timed.records:
+        found = record.latency
+        assert found is not None
+        assert dataclasses.replace(record, latency=None) == before[record.key]
+        assert (found.length, set(found.batches)) == (record.sizes.macs_length, {"1", "32"})
+        assert found.threads >= 1
+        assert found.device
+        for one in found.batches.values():
+            assert 0 < one["lower_quartile"] <= one["median"] <= one["upper_quartile"]
+        assert records.read(record.path(folder / "runs")) == record
+    again, events = run(folder, dataclasses.replace(options, latency=False))
+    assert not [event for event in events if event.what == "start"]
+    assert again.records == timed.records
+
+
 def test_failures_and_refusals_do_not_stop_the_rest(folder: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "broken_methods.py"
     plugin.write_text(BROKEN)

@@ -129,6 +129,17 @@ function choices(rows, fields, change) {  // fields: [name, text, value(row), pr
 
 // The leaderboard
 
+const timed = board.cells.some((cell) => Object.keys(cell.latency).length);
+const milliseconds = (value) => `${Number(value.toPrecision(3))} ms`;
+const besides = (ratio) => (ratio === null ? "" : `, ${fixed(ratio, 2)} of dense`);
+function latencies(cell) {
+  const found = Object.entries(cell.latency);
+  if (!found.length) return DASH;
+  const [[, [first, ratio]], ...rest] = found;
+  return [milliseconds(first) + besides(ratio),
+    ...rest.map(([size, [middle, share]]) => el("small", {}, `batch ${size}: ${milliseconds(middle)}${besides(share)}`))];
+}
+
 const showBoard = once(() => {
   const search = el("input", { type: "search", name: "search", autocomplete: "off" });
   const metrics = distinct(board.cells.flatMap((cell) => Object.keys(cell.scores)));
@@ -157,6 +168,7 @@ const showBoard = once(() => {
     { head: "n", number: true, value: (cell) => score(cell)?.[2] ?? null, show: (cell) => String(score(cell)?.[2] ?? DASH) },
     { head: "Kept", number: true, value: (cell) => cell.kept, show: (cell) => (cell.kept === null ? DASH : `${fixed(cell.kept)} %`) },
     { head: "MACs", number: true, value: (cell) => cell.macs, show: (cell) => (cell.macs === null ? DASH : short(cell.macs)) },
+    ...(timed ? [{ head: "Latency", number: true, value: (cell) => cell.latency["1"]?.[0] ?? null, show: latencies }] : []),
     { head: "Rank", number: true, value: (cell) => cell.ranks.rank ?? null, show: (cell) => fixed(cell.ranks.rank, 0) },
     { head: "Family", value: (cell) => cell.family, show: (cell) => cell.family },
     { head: "Setting", wide: true, value: (cell) => `${settingOf(cell).backbone} ${settingOf(cell).protocol}`,
@@ -220,7 +232,9 @@ const ACROSS = {
   kept: ["Encoder matrix weights kept (%)", (cell) => cell.kept],
   macs: ["Multiply-accumulates of one input", (cell) => cell.macs],
   parameters: ["Parameters of the whole model", (cell) => cell.parameters],
+  ...(timed ? { latency: ["Milliseconds of a forward pass, batch 1", (cell) => cell.latency["1"]?.[0] ?? null] } : {}),
 };
+const AGAINST = { kept: "weights kept", macs: "MACs", parameters: "parameters", latency: "latency" };
 // Named one by one: the library's usual set has a button that sends the data to a server.
 const BUTTONS = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const plots = { drawn: [] };
@@ -261,7 +275,7 @@ function figuresOf(found, across, metric) {
   const trade = lines(compressed, fullNameWithin(compressed), ACROSS[across][1], score, metric);
   const dense = found.filter((cell) => cell.reference && scoreOf(cell, metric));
   return [
-    { title: `${name} against ${across === "kept" ? "weights kept" : across === "macs" ? "MACs" : "parameters"}`,
+    { title: `${name} against ${AGAINST[across]}`,
       x: ACROSS[across][0], y: `${name} (points)`, log: true, lines: trade, front: front(trade),
       level: dense.map((cell) => [cell.label, scoreOf(cell, metric)[0]]),
       empty: "No compressed method has this metric in this setting." },
@@ -410,6 +424,11 @@ function details(run, provenances) {
     el("h4", {}, "Cost"), facts([
       ["Beyond tokenising and the dense teacher", duration(cost.seconds_marginal)], ["Alone, everything", duration(cost.seconds_standalone)],
       ["Peak memory", `${short(cost.peak_memory_bytes)}B`]]),
+    ...(run.latency ? [el("h4", {}, "Latency of a forward pass"), facts([
+      ...Object.entries(run.latency.batches).map(([size, one]) => [`Batch ${size}`,
+        `${milliseconds(one.median)} (quartiles ${milliseconds(one.lower_quartile)} to ${milliseconds(one.upper_quartile)})`]),
+      ["Measured", `${run.latency.repeats} passes of ${run.latency.length} word pieces, ${run.latency.precision}, `
+        + `${run.latency.device}, threads: ${run.latency.threads}`]])] : []),
     ...(run.notes.length ? [el("h4", {}, "Notes"), el("ul", {}, ...run.notes.map((note) => el("li", {}, note)))] : []),
     el("h4", {}, "Provenance"), facts([["Record", run.file], ["Key", run.key], ["Stage", run.stage], ...flat(provenances[run.provenance])]),
     el("details", {}, el("summary", {}, "Training protocol in full"), facts(flat(provenances[run.recipes]))));
