@@ -11,6 +11,7 @@ from reports.facts import plain
 from reports.forensics import Forensics, Part
 from reports.statistics import mean, spread
 from reports.statistics.crossed import Crossed
+from reports.statistics.crossed_bootstrap import CrossedBootstrap
 
 WIDTH = 80
 NO_LENGTHS = "No results by length: these predictions were stored without lengths"
@@ -106,6 +107,12 @@ def _inference(one: Comparison) -> Iterator[str]:
         yield from _wrap(
             f"Seeds x examples: t({detail.df:.1f}) = {detail.t:.2f}, standard error {detail.standard_error:.2f}; "
             f"{BRANCHES[detail.branch]}. Speaks of new seeds and new examples."
+        )
+    if one.tested is not None and isinstance(one.tested.detail, CrossedBootstrap):
+        boot = one.tested.detail
+        yield from _wrap(
+            f"Bootstrap over seeds x examples: t({boot.df:.1f}) = {boot.t:.2f}, standard error "
+            f"{100 * boot.standard_error:.2f} ({boot.resamples} resamples). Speaks of new seeds and new examples."
         )
     if one.t is not None:
         yield from _wrap(

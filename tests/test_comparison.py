@@ -21,6 +21,7 @@ import methods
 import weighin
 from benchmarks import predictions
 from benchmarks.records import Record
+from benchmarks.tasks.metrics import functions
 from reports import answers, claims, comparison, comparison_words, forensics, named, published, replication, selection
 from reports.answers import Integers
 from reports.faults import UsageError
@@ -119,16 +120,26 @@ def test_a_comparison_uses_seeds_and_examples(runs: Path) -> None:
 
 
 def test_a_metric_that_is_no_mean_gets_the_bootstrap(runs: Path) -> None:
-    records = [
-        dataclasses.replace(record, metric="f1", metrics={"validation": {"f1": record.value}})
-        for record in selection.read(runs)
-    ]
-    one = comparison.compare(records, runs, "lpaf", "svd-ft", budget=0.5).comparisons[0]
+    records = []
+    for record in selection.read(runs):
+        given = answers.of_classes([record], runs)
+        assert not isinstance(given, str)
+        value = functions.f1(given.classes[0], given.labels)
+        records.append(dataclasses.replace(record, metric="f1", metrics={"validation": {"f1": value}}))
+    found = comparison.compare(records, runs, "lpaf", "svd-ft", budget=0.5)
+    one = found.comparisons[0]
     assert one.tested is not None
-    assert one.tested.test == "paired t over seeds"
-    assert "f1 is no mean over examples" in one.notes
+    assert one.tested.test == "bootstrap over seeds x examples"
+    a, b = one.pair.values
+    assert one.tested.difference == pytest.approx(np.mean(a) - np.mean(b))
     assert one.resampled is not None
     assert one.resampled.difference > 0
+    assert "Bootstrap over seeds x examples: t(" in " ".join(comparison_words.words(found))
+    wrong = [dataclasses.replace(one, metrics={"validation": {"f1": one.value / 2}}) for one in records]
+    other = comparison.compare(wrong, runs, "lpaf", "svd-ft", budget=0.5).comparisons[0]
+    assert other.tested is not None
+    assert other.tested.test == "paired t over seeds"
+    assert "the predictions do not give the recorded values" in other.notes
 
 
 def test_without_predictions_the_t_test_is_left_and_said(tmp_path: Path) -> None:
