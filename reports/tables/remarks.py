@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.records import Record
 from methods.contract import Family
+from reports import precision
 from reports.statistics import mean
 from reports.tables.footnotes import Place
 from reports.tables.table import NO_RUN, Gap, percent
@@ -46,7 +47,7 @@ def collect(
     for place, found in cells.items():
         for sentence in _storage(found):
             said.setdefault(sentence, set()).update(one for one in cells if one[0] == place[0])
-    said.update({sentence: set[Place]() for sentence in _ranks(cells)})
+    said.update({sentence: set[Place]() for sentence in (*_precisions(cells), *_ranks(cells))})
     return said
 
 
@@ -119,6 +120,19 @@ def _storage(found: Sequence[Record]) -> Iterable[str]:
         yield (
             "the budget counts non-zero weights (encoder_nonzero); the matrices are stored dense, zeros included "
             "(encoder_weights in the records)"
+        )
+
+
+def _precisions(cells: Mapping[Place, Sequence[Record]]) -> Iterable[str]:
+    """Which task was computed in which precision, where they are not all alike."""
+    tasks: dict[str, dict[str, None]] = {}
+    for (_, task, _), found in cells.items():
+        for record in found:
+            tasks.setdefault(precision.of(record.recipes) or "a precision not recorded", {})[task] = None
+    if len(tasks) > 1:
+        yield (
+            "not all tasks were trained in one precision (all are evaluated in float32): "
+            + "; ".join(f"{', '.join(tasks[name])} in {name}" for name in sorted(tasks))
         )
 
 
