@@ -14,7 +14,7 @@ from sample_gaps import gap_of
 from sample_records import sample, samples
 
 from benchmarks import predictions
-from benchmarks.records import Record
+from benchmarks.records import Latency, Record
 
 HOSTILE = "</script><script>window.broken=1</script><img src=x onerror=window.broken=1>\u2028<!-- & \"'"
 EXAMPLES = 40
@@ -56,8 +56,8 @@ def small(folder: Path) -> list[Record]:
     hostile = [_named(HOSTILE, sample("lpaf", "mrpc", 0.5, seed, 0.8, notes=(HOSTILE,))) for seed in (1, 2, 3)]
     records += written(hostile, folder)
     for seed in (1, 2, 3):
-        records.append(answered(sample("dense", "rte", 1.0, seed), folder, 4))
-        records.append(answered(sample("lpaf", "rte", 0.5, seed), folder, 6))
+        records.append(answered(_timed(sample("dense", "rte", 1.0, seed), 40.0 + seed), folder, 4))
+        records.append(answered(_timed(sample("lpaf", "rte", 0.5, seed), 20.0 + seed / 2), folder, 6))
         records.append(answered(sample("svd-ft", "rte", 0.5, seed), folder, 30))
         for p_init in (0.1, 0.5):
             swept = sample("lpaf", "rte", 0.25, seed, knobs={"p_init": p_init})
@@ -75,6 +75,15 @@ def many(folder: Path, cells: int) -> list[Record]:
                 one = sample("lpaf", f"task-{number % 10}", budget, seed, value, knobs={"v": number / cells})
                 records.append(_named(f"lpaf(v={number})", one))
     return written(records, folder)
+
+
+def _timed(record: Record, milliseconds: float) -> Record:
+    """The record with latencies."""
+    both = {
+        size: {"lower_quartile": 0.9 * one, "median": one, "upper_quartile": 1.1 * one}
+        for size, one in (("1", milliseconds), ("32", 20 * milliseconds))
+    }
+    return dataclasses.replace(record, latency=Latency(32, 20, "float32", "cpu, x86_64, 2 cores", 2, both))
 
 
 def _named(name: str, record: Record) -> Record:

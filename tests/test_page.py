@@ -20,6 +20,7 @@ from sample_records import sample, samples
 
 import weighin
 from benchmarks.records import Record
+from reports import selection
 from reports.evidence import Evidence
 from reports.faults import UsageError
 from reports.page import headline, paper, site
@@ -94,6 +95,18 @@ def test_cells_without_a_run_are_on_it_with_state_and_reason(html: str) -> None:
     assert incomplete["reasons"] == ["seed 4 failed: the loss was NaN at step 3"]
     assert incomplete["scores"]["accuracy"][2] == 3
     assert "1 cell refused by its method, 1 cell failed" in " ".join(html.split())
+
+
+def test_the_papers_protocol_is_known_whatever_else_its_name_says(runs: Path) -> None:
+    found = cells(selection.read(runs))
+    names = Names(cell.setting for cell in found)
+    columns = headline.groups(found, names, Evidence(runs), {})
+    assert {group.protocol.startswith("paper"): group.usual for group in columns} == {True: True, False: False}
+    several = [dataclasses.replace(sample(), protocol="paper", recipes={"dense": {"epochs": n}}) for n in (1, 2)]
+    both = cells(several)
+    (group, *_) = headline.groups(both, Names(cell.setting for cell in both), Evidence(runs), {})
+    assert group.protocol != "paper"
+    assert group.usual
 
 
 def test_nothing_is_averaged_across_settings() -> None:

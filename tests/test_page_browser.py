@@ -112,6 +112,28 @@ def test_filters_narrow_the_rows(opened: Chromium) -> None:
     assert 0 < len(texts(opened, 0)) < everything
 
 
+def test_latency_has_a_column_a_plot_and_its_facts(opened: Chromium) -> None:
+    view(opened, "leaderboard")
+    heads = opened.run("[...document.querySelectorAll('#board-table thead button')].map(one => one.textContent)")
+    choose(opened, "task", "rte")
+    choose(opened, "budget", "0.5")
+    shown = opened.run(f"{ROWS}.map(row => row.cells[{heads.index('Latency')}].textContent)")
+    assert shown == ["21 ms (0.50)32: 420 ms (0.50)", "–"]  # noqa: RUF001  # the dash of an empty cell
+    assert opened.run("document.querySelector('#latency-note').checkVisibility()")
+    opened.run(f"{ROWS}[0].querySelector('a').click()")
+    opened.until(TITLE)
+    assert "20 passes of 32 word pieces, float32, cpu, x86_64, 2 cores, threads: 2" in opened.run(
+        "document.querySelector('#cell').textContent"
+    )
+    opened.run("document.querySelector('#cell').close()")
+    view(opened, "plots")
+    options = opened.run("[...document.querySelector('[name=setting]').options].map(one => [one.value, one.text])")
+    choose(opened, "setting", next(value for value, text in options if text.startswith("rte")))
+    choose(opened, "across", "latency")
+    opened.until("document.querySelector('#figures .xtitle')?.textContent.startsWith('Milliseconds')")
+    assert opened.run("document.querySelector('#figures h2').textContent") == "accuracy against latency"
+
+
 def test_cells_without_a_run_are_rows_with_their_reasons(opened: Chromium) -> None:
     view(opened, "leaderboard")
     heads = opened.run("[...document.querySelectorAll('#board-table thead button')].map(one => one.textContent)")

@@ -55,7 +55,7 @@ class Group:
     @property
     def usual(self) -> bool:
         """Whether the protocol is the paper's."""
-        return self.protocol == PROTOCOL
+        return all(column.setting.protocol == PROTOCOL for column in self.columns)
 
 
 def groups(

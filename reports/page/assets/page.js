@@ -131,13 +131,17 @@ function choices(rows, fields, change) {  // fields: [name, text, value(row), pr
 
 const timed = board.cells.some((cell) => Object.keys(cell.latency).length);
 const milliseconds = (value) => `${Number(value.toPrecision(3))} ms`;
-const besides = (ratio) => (ratio === null ? "" : `, ${fixed(ratio, 2)} of dense`);
+const besides = (ratio) => (ratio === null ? "" : ` (${fixed(ratio, 2)})`);
 function latencies(cell) {
   const found = Object.entries(cell.latency);
   if (!found.length) return DASH;
   const [[, [first, ratio]], ...rest] = found;
   return [milliseconds(first) + besides(ratio),
-    ...rest.map(([size, [middle, share]]) => el("small", {}, `batch ${size}: ${milliseconds(middle)}${besides(share)}`))];
+    ...rest.map(([size, [middle, share]]) => el("small", {}, `${size}: ${milliseconds(middle)}${besides(share)}`))];
+}
+function taskOf(task) {  // the name, and below it what tells it from others of that name
+  const at = task.indexOf(" (");
+  return at < 0 ? task : [task.slice(0, at), el("small", { class: "aside" }, task.slice(at + 2, -1))];
 }
 
 const showBoard = once(() => {
@@ -157,7 +161,7 @@ const showBoard = once(() => {
     { head: "Method", value: fullName, show: (cell) => [
       el("a", { href: `#cell-${cell.id}` }, cell.label),
       cell.label === cell.method ? null : el("small", {}, cell.method)].filter(Boolean) },
-    { head: "Task", value: (cell) => settingOf(cell).task, show: (cell) => settingOf(cell).task },
+    { head: "Task", value: (cell) => settingOf(cell).task, show: (cell) => taskOf(settingOf(cell).task) },
     { head: "Budget", number: true, value: (cell) => cell.budget, show: (cell) => share(cell.budget) },
     { head: "Score", number: true, value: (cell) => score(cell)?.[0] ?? null, show: (cell) => {
       if (cell.fault) return [DASH, el("small", {}, "two versions of a seed")];
@@ -181,6 +185,7 @@ const showBoard = once(() => {
       && fullName(cell).toLowerCase().includes(wanted));
   }
   search.addEventListener("input", refresh);
+  byId("latency-note").hidden = !timed;
   byId("filters").append(labelled("Method contains", search), ...fields.map(([label]) => label), labelled("Metric", metric));
   refresh();
   return true;
