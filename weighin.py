@@ -85,6 +85,10 @@ Engine = Annotated[
     ),
 ]
 Packing = Annotated[int, typer.Option(min=1, help="Stages that share an accelerator.", rich_help_panel=HOW)]
+Timed = Annotated[
+    bool,
+    typer.Option("--latency", help="Time each model's forward pass too, alone on the machine.", rich_help_panel=WHAT),
+]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try failed stages again.", rich_help_panel=HOW)]
 Paper = Annotated[
     bool | None,
@@ -108,6 +112,7 @@ def run(
     seeds: Seeds = None,
     protocol: Protocol = None,
     changes: Set = None,
+    latency: Timed = False,
     plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
@@ -123,7 +128,7 @@ def run(
         from reports.figures.picture import Picture
 
         experiment = asked.Asked(
-            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), latency
         ).experiment()
         results, drawn = experiment.measure(
             store, runs, jobs, retry_failed=retry_failed, engine=engine, packing=packing
@@ -149,6 +154,7 @@ def plan(
     seeds: Seeds = None,
     protocol: Protocol = None,
     changes: Set = None,
+    latency: Timed = False,
     plugin: Plugins = None,
     store: Store = STORE,
     jobs: Jobs = 0,
@@ -160,7 +166,7 @@ def plan(
         from reports import asked, output, states
 
         experiment = asked.Asked(
-            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), latency
         ).experiment()
         found = planned(experiment.cells, experiment.options, store=store, jobs=jobs)
         if json:
@@ -542,7 +548,7 @@ def _end(results: "Results") -> None:
 
     for reason in asked.reasons(results):
         _say(reason)
-    if results.failed:
+    if results.failed or results.untimed:
         raise typer.Exit(1)
 
 
@@ -573,7 +579,8 @@ def _report_all(
     given = [name for name, value in chosen.items() if value is not None]
     if given:
         raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
-    found = everything.scenes(selection.read(runs), backbone, protocol)
+    there = selection.read_found(runs)
+    found = everything.scenes(there.records, backbone, protocol, there.gaps)
     if not found:
         raise faults.UsageError("no record has the backbone and protocol asked for; leave an option out")
     drawn = everything.outcomes(runs, found, paper)

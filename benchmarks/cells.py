@@ -5,6 +5,7 @@ from functools import cached_property
 
 from benchmarks.evaluate import Evaluate
 from benchmarks.inspection import Inspect
+from benchmarks.latency import Latency
 from methods.contract import Compressor, Setting
 from methods.stages.prune import Prune
 from methods.stages.stage import Stage, digest
@@ -13,11 +14,15 @@ from methods.steps import encoded
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One method in one setting. `method` is the name with overrides as the user wrote it."""
+    """One method in one setting. `method` is the name with overrides as the user wrote it.
+
+    `timed` asks for the latency besides; it changes no key.
+    """
 
     method: str
     compressor: Compressor
     setting: Setting
+    timed: bool = False
 
     @cached_property
     def refused(self) -> str | None:
@@ -40,10 +45,20 @@ class Cell:
         pruned = [stage for stage in self.stage.walk() if isinstance(stage, Prune)]
         return Inspect(pruned[-1]) if pruned else None
 
+    @cached_property
+    def latency(self) -> Latency:
+        """The stage that times this cell's compressed model, at the length its multiply-accumulates are counted."""
+        return Latency(self.stage.model, self.setting.task.max_length)
+
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """All that the record is made of."""
+        """All that the record cannot be made without."""
         return (self.stage, self.inspection, *((self.sparse,) if self.sparse else ()))
+
+    @property
+    def wanted(self) -> tuple[Stage, ...]:
+        """All that was asked for."""
+        return (*self.stages, self.latency) if self.timed else self.stages
 
     @cached_property
     def key(self) -> str:

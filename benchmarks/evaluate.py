@@ -23,11 +23,12 @@ PREDICTIONS = "predictions.npz"
 class Evaluate(Stage):
     """Measure a model on every evaluation split, in float32.
 
-    Artifact: `predictions.npz` with `<split>.ids` [rows], `<split>.labels` [rows], `<split>.logits`
-    [rows, outputs]. The facts hold metrics and sizes.
+    Artifact: `predictions.npz` with `<split>.ids` [rows], `<split>.labels` [rows], `<split>.lengths` [rows] (word
+    pieces before padding), `<split>.logits` [rows, outputs]. The facts hold metrics and sizes.
     """
 
     kind: ClassVar[str] = "evaluate"
+    version: ClassVar[int] = 2  # 1 kept no lengths
 
     model: Stage
     data: Encode
@@ -46,6 +47,7 @@ class Evaluate(Stage):
             metrics[split] = dict(bench.score(self.data.task, logits, data.labels))
             arrays[f"{split}.ids"] = np.asarray(identities[split])
             arrays[f"{split}.labels"] = data.labels
+            arrays[f"{split}.lengths"] = data.lengths
             arrays[f"{split}.logits"] = logits
         predictions.write(bench.folder / PREDICTIONS, arrays)
         counted = accounting.sizes(folder, self.data.max_length)

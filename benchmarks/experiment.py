@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 import methods
-from benchmarks import backbones, engines, inputs, protocols, runner, tasks
+from benchmarks import backbones, engines, gaps, inputs, protocols, runner, tasks
 from benchmarks.cells import Cell
 from benchmarks.engines import Engine, local
 from benchmarks.evaluate import PREDICTIONS
@@ -19,7 +19,7 @@ from benchmarks.events import Event
 from benchmarks.inspection import SPECTRA
 from benchmarks.manifest import Manifest
 from benchmarks.provenance import provenance
-from benchmarks.records import Cost, Inspection, Record, Sizes
+from benchmarks.records import Cost, Inspection, Latency, Record, Sizes
 from benchmarks.store import Store
 from benchmarks.tasks.definition import TaskDefinition
 from benchmarks.tasks.sources import TaskData, load
@@ -47,6 +47,7 @@ class Options:
     seeds: tuple[int, ...] = (1, 2, 3)
     protocol: str = "quick"
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    latency: bool = False  # time every model besides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Results:
     records: list[Record] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    untimed: dict[str, str] = dataclasses.field(default_factory=dict)  # measured, but for the latency asked for
     seconds: float = 0.0
 
 
@@ -128,7 +130,7 @@ def cells(options: Options) -> list[Cell]:
                     setting = Setting(
                         encoder, task, recipes[task.name], budget, seed, encoders=others[text], corpora=texts[text]
                     )
-                    found.append(Cell(text, method, setting))
+                    found.append(Cell(text, method, setting, options.latency))
     _gather(
         [(text, task) for text in others if others[text] for task in bound],
         lambda pair: inputs.check_lengths(compressors[pair[0]], others[pair[0]].values(), tasks.get(pair[1])),
@@ -203,7 +205,7 @@ def slots(jobs: int) -> int:
 
 def plan(wanted: Sequence[Cell], options: Options, *, store: Path, jobs: int) -> runner.Plan:
     """What a run would do; runs nothing."""
-    return runner.plan([cell.stages for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
+    return runner.plan([cell.wanted for cell in wanted if cell.refused is None], Store(store), jobs=slots(jobs))
 
 
 def execute(
@@ -238,7 +240,7 @@ def execute(
     made: dict[str, Record] = {}
     waiting: dict[str, list[Cell]] = {}
     for cell in measured:
-        for stage in cell.stages:
+        for stage in cell.wanted:
             waiting.setdefault(stage.key, []).append(cell)
 
     def heard(event: Event) -> None:
@@ -248,8 +250,11 @@ def execute(
             made.update({cell.key: _record(cell, kept, runs, options) for cell in ready})
         events(event)
 
+    for cell in wanted:
+        if cell.refused:
+            _note_gap(cell, "refused", cell.refused, runs, options, events)
     outcomes = runner.run(
-        [stage for cell in measured for stage in cell.stages],
+        [stage for cell in measured for stage in cell.wanted],
         kept,
         sources=sources(options),
         events=heard,
@@ -260,8 +265,11 @@ def execute(
         lost = [outcomes[stage.key].reason for stage in cell.stages if not outcomes[stage.key].complete]
         if lost:
             results.failed[cell.key] = lost[0]
+            _note_gap(cell, "failed", lost[0], runs, options, events)
             continue
         results.records.append(made.get(cell.key) or _record(cell, kept, runs, options))
+        if cell.timed and not outcomes[cell.latency.key].complete:
+            results.untimed[cell.key] = outcomes[cell.latency.key].reason
     results.seconds = time.monotonic() - started
     return results
 
@@ -313,6 +321,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             "computed": manifests[cell.stage.key].environment,
         },
         notes=(*data.notes, *cell.compressor.notes(setting)),
+        latency=_latency(store, cell),
     )
     path = record.path(runs)
     predictions, spectra = path.with_suffix(".npz"), path.with_suffix(f".{SPECTRA}")
@@ -326,6 +335,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     )
     record = dataclasses.replace(record, predictions=predictions.name, inspection=inspection)
     record.write(runs)
+    gaps.of_cell(cell, definition.metric, "failed", "").path(runs).unlink(missing_ok=True)
     return record
 
 
@@ -340,6 +350,24 @@ def _inputs(setting: Setting) -> dict[str, Any]:
         for kind, found in read.items()
         if found
     }
+
+
+def _latency(store: Store, cell: Cell) -> Latency | None:
+    """What the model was timed at, in this run or an earlier one."""
+    manifest = store.manifest(cell.latency.key)
+    facts: Any = manifest.facts if manifest else None
+    return Latency(**facts) if facts else None
+
+
+def _note_gap(
+    cell: Cell, state: gaps.State, reason: str, runs: Path, options: Options, events: Callable[[Event], None]
+) -> None:
+    """Keep why a cell has no record, for reports that are made later; a disk that is full is said and no more."""
+    metric = _loaded(cell.setting.task.name, options.data).task.metric
+    try:
+        gaps.of_cell(cell, metric, state, reason).write(runs)
+    except OSError as fault:
+        events(Event("message", reason=f"not noted in {runs} that {cell.method} {state}: {fault}"))
 
 
 def _manifest(store: Store, stage: Stage) -> Manifest:

@@ -46,6 +46,23 @@ class Inspection:
 
 
 @dataclasses.dataclass(frozen=True)
+class Latency:
+    """How long the model's forward pass took on one machine; only like is comparable with like."""
+
+    length: int  # word pieces of every input
+    repeats: int
+    precision: str
+    device: str
+    threads: int
+    batches: dict[str, dict[str, float]]  # batch size -> lower_quartile, median, upper_quartile in milliseconds
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What must be equal before two latencies are compared."""
+        return self.length, self.precision, self.device, self.threads
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One measurement.
 
@@ -78,6 +95,7 @@ class Record:
     provenance: dict[str, Any]  # commit, package versions, device, threads, host kind, data origin
     notes: tuple[str, ...] = ()
     inspection: Inspection | None = None  # None: measured before matrices were looked at one by one
+    latency: Latency | None = None  # None: not asked for
     schema: int = SCHEMA
 
     @property
@@ -87,8 +105,8 @@ class Record:
 
     def path(self, folder: Path) -> Path:
         """`<backbone>/<task>/<method>-<budget>-s<seed>-<key>.json` below `folder`."""
-        name = f"{_safe(self.method)}-{self.budget:g}-s{self.seed}-{self.key[:8]}.json"
-        return folder / _safe(self.backbone) / self.task / name
+        name = f"{safe(self.method)}-{self.budget:g}-s{self.seed}-{self.key[:8]}.json"
+        return folder / safe(self.backbone) / self.task / name
 
     def write(self, folder: Path) -> Path:
         """Write the record below `folder`, whole or not at all."""
@@ -100,7 +118,7 @@ class Record:
         return path
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """A text as part of a file name: no separators, no surprises."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)
 
@@ -130,7 +148,7 @@ def from_json(data: dict[str, Any]) -> Record:
     Raises:
         KeyError, TypeError: `data` is not what `dataclasses.asdict` makes of one.
     """
-    inspection = data.get("inspection")
+    inspection, latency = data.get("inspection"), data.get("latency")
     return Record(
         **{
             **data,
@@ -138,6 +156,7 @@ def from_json(data: dict[str, Any]) -> Record:
             "cost": Cost(**data["cost"]),
             "notes": tuple(data["notes"]),
             "inspection": None if inspection is None else Inspection(**inspection),
+            "latency": None if latency is None else Latency(**latency),
         }
     )
 
@@ -152,7 +171,8 @@ def _without_inspection(text: bytes) -> bytes:
 def read_all(folder: Path, *, inspected: bool = True) -> Iterator[Record]:
     """Every record below a folder, in the order of the paths; for `inspected` see `read`."""
     for path in sorted(folder.rglob("*.json")):
-        yield read(path, inspected=inspected)
+        if not path.name.endswith(".gap.json"):  # why a cell has no record, see `benchmarks.gaps`
+            yield read(path, inspected=inspected)
 
 
 EXPORT_COLUMNS: Sequence[str] = (
@@ -170,6 +190,7 @@ EXPORT_COLUMNS: Sequence[str] = (
     "macs",
     "seconds_marginal",
     "seconds_standalone",
+    "latency_ms",
     "key",
 )
 
@@ -194,6 +215,7 @@ def frame(records: Iterable[Record]) -> "pd.DataFrame":
             "macs": record.sizes.macs,
             "seconds_marginal": record.cost.seconds_marginal,
             "seconds_standalone": record.cost.seconds_standalone,
+            "latency_ms": record.latency.batches.get("1", {}).get("median") if record.latency else None,
             "key": record.key,
         }
         for record in records

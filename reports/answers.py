@@ -20,11 +20,13 @@ class Answers:
     """The predictions of one method on one split for several seeds.
 
     `ids` [examples], `labels` [examples], `logits` [seeds, examples, outputs]; classes are the greatest logit.
+    `lengths` [examples] are word pieces before padding; None where predictions were stored without them.
     """
 
     ids: npt.NDArray[Any]
     labels: Integers
     logits: npt.NDArray[np.float64]
+    lengths: Integers | None = None
 
     @property
     def classes(self) -> Integers:
@@ -50,12 +52,14 @@ def of_classes(records: Sequence[Record], folder: Path) -> Answers | str:
     """
     ids: npt.NDArray[Any] | None = None
     labels: npt.NDArray[Any] | None = None
+    lengths: npt.NDArray[Any] | None = None
     logits = []
     for record in records:
         path = record.path(folder).parent / record.predictions
         try:
             arrays = predictions.read(path)
             here, true, given = (arrays[f"{record.split}.{name}"] for name in ("ids", "labels", "logits"))
+            lengths = arrays.get(f"{record.split}.lengths", lengths)  # one tokenizer, one length, whatever the seed
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as fault:
             return f"no predictions of {record.method}, seed {record.seed} ({path.name}: {_why(fault)})"
         if given.ndim != 2 or given.shape[1] < 2 or not np.issubdtype(true.dtype, np.integer):
@@ -67,7 +71,14 @@ def of_classes(records: Sequence[Record], folder: Path) -> Answers | str:
         logits.append(given)
     if ids is None or labels is None:
         return "no records"
-    return Answers(ids, labels.astype(np.int64), np.stack(logits).astype(np.float64))
+    if lengths is not None and lengths.shape != labels.shape:
+        return f"lengths and labels are of the same examples, got {lengths.shape} and {labels.shape}"
+    return Answers(
+        ids,
+        labels.astype(np.int64),
+        np.stack(logits).astype(np.float64),
+        None if lengths is None else lengths.astype(np.int64),
+    )
 
 
 def _why(fault: Exception) -> str:

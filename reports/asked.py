@@ -32,6 +32,7 @@ class Asked:
     protocol: str | None = None
     changes: Sequence[str] = ()
     plugins: Sequence[Path] = ()
+    latency: bool = False
 
     def experiment(self) -> "Experiment":
         """The experiment that was asked for; plugins are loaded on the way.
@@ -68,6 +69,7 @@ class Asked:
             seeds=usual.seeds if self.seeds is None else typed.numbers("--seeds", self.seeds, int, "1,2,3", wrong),
             protocol=self.protocol or _usual_protocol(named),
             overrides=typed.overrides(self.changes, wrong),
+            latency=self.latency,
         )
         if wrong:
             raise UsageError("\n".join(wrong))
@@ -90,14 +92,14 @@ class Experiment:
 
     def stages(self) -> dict[str, Stage]:
         """Every stage of the cells by key."""
-        measured = [wanted for cell in self.cells if cell.refused is None for wanted in cell.stages]
+        measured = [wanted for cell in self.cells if cell.refused is None for wanted in cell.wanted]
         return {stage.key: stage for wanted in measured for stage in wanted.walk()}
 
     def purposes(self) -> dict[str, str]:
         """Stage key -> what its cells have in common: method, task, budget, seed, as far as they agree."""
         served: dict[str, list[Cell]] = {}
         for cell in self.cells:
-            keys = (stage.key for wanted in cell.stages for stage in wanted.walk()) if cell.refused is None else ()
+            keys = (stage.key for wanted in cell.wanted for stage in wanted.walk()) if cell.refused is None else ()
             for key in dict.fromkeys(keys):
                 served.setdefault(key, []).append(cell)
         return {key: _common(cells) for key, cells in served.items()}
@@ -172,10 +174,13 @@ def _common(cells: Sequence[Cell]) -> str:
 
 def reasons(results: Results) -> list[str]:
     """A sentence for each reason that cells failed for."""
-    counts: dict[str, int] = {}
-    for reason in results.failed.values():
-        counts[reason] = counts.get(reason, 0) + 1
-    return [f"{count} cell{'s' * (count > 1)} failed: {reason}" for reason, count in counts.items()]
+    said = []
+    for became, lost in (("failed", results.failed), ("measured without latency", results.untimed)):
+        counts: dict[str, int] = {}
+        for reason in lost.values():
+            counts[reason] = counts.get(reason, 0) + 1
+        said += [f"{count} cell{'s' * (count > 1)} {became}: {reason}" for reason, count in counts.items()]
+    return said
 
 
 def counts(results: Results) -> dict[str, object]:
@@ -184,5 +189,6 @@ def counts(results: Results) -> dict[str, object]:
         "records": [record.key for record in results.records],
         "refused": results.refused,
         "failed": results.failed,
+        "untimed": results.untimed,
         "seconds": results.seconds,
     }

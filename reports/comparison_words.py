@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from methods.contract import Family
+from reports import latency
 from reports.comparison import ALPHA, Comparison, Comparisons
 from reports.facts import plain
-from reports.forensics import Forensics
+from reports.forensics import Forensics, Part
 from reports.statistics import mean, spread
 from reports.statistics.crossed import Crossed
+from reports.statistics.crossed_bootstrap import CrossedBootstrap
 
 WIDTH = 80
-LENGTHS = "Results by length of text are not given: predictions are stored without lengths."
+NO_LENGTHS = "No results by length: these predictions were stored without lengths"
 BRANCHES = ("seeds and examples both vary", "the seeds vary most", "the examples vary most")
 
 
@@ -26,9 +28,6 @@ def words(found: Comparisons) -> Iterator[str]:
     for one in found.comparisons:
         yield ""
         yield from _one(found, one)
-    if any(forensics for one in found.comparisons for forensics in one.forensics):
-        yield ""
-        yield LENGTHS
 
 
 def verdict(found: Comparisons, one: Comparison) -> str:
@@ -109,6 +108,12 @@ def _inference(one: Comparison) -> Iterator[str]:
             f"Seeds x examples: t({detail.df:.1f}) = {detail.t:.2f}, standard error {detail.standard_error:.2f}; "
             f"{BRANCHES[detail.branch]}. Speaks of new seeds and new examples."
         )
+    if one.tested is not None and isinstance(one.tested.detail, CrossedBootstrap):
+        boot = one.tested.detail
+        yield from _wrap(
+            f"Bootstrap over seeds x examples: t({boot.df:.1f}) = {boot.t:.2f}, standard error "
+            f"{100 * boot.standard_error:.2f} ({boot.resamples} resamples). Speaks of new seeds and new examples."
+        )
     if one.t is not None:
         yield from _wrap(
             f"Paired t over seeds (the paper's test): t({one.t.df}) = {one.t.t:.2f}, {_p(one.t.p)}. With "
@@ -158,16 +163,19 @@ def _models(found: Comparisons, one: Comparison) -> Iterator[str]:
 def _told(name: str, found: Forensics) -> str:
     shown = ", ".join(found.broken[:8]) + (", ..." if len(found.broken) > 8 else "")
     broken = f" (ids {shown})" if found.broken else ""
-    labels = "; ".join(
-        f"label {label} {100 * one.accuracy:.1f} of {one.examples} (dense {100 * one.accuracy_dense:.1f})"
-        for label, one in found.by_label.items()
-    )
+    labels = "; ".join(_part(f"label {label}", one) for label, one in found.by_label.items())
+    lengths = "; ".join(_part(length, one) for length, one in found.by_length.items())
+    by_length = f"Accuracy by length in word pieces: {lengths}" if lengths else NO_LENGTHS
     return (
         f"{name} answers as the dense model on {100 * found.agreement:.1f} % of examples; in most seeds it breaks "
         f"{len(found.broken)} that the dense model has right{broken}, and mends {len(found.mended)}. "
         f"Calibration error {100 * found.calibration_error:.1f} % (dense "
-        f"{100 * found.calibration_error_dense:.1f} %). Accuracy by label: {labels}."
+        f"{100 * found.calibration_error_dense:.1f} %). Accuracy by label: {labels}. {by_length}."
     )
+
+
+def _part(name: str, one: Part) -> str:
+    return f"{name}: {100 * one.accuracy:.1f} of {one.examples} (dense {100 * one.accuracy_dense:.1f})"
 
 
 def _costs(found: Comparisons, one: Comparison) -> Iterator[str]:
@@ -181,6 +189,19 @@ def _costs(found: Comparisons, one: Comparison) -> Iterator[str]:
             f"Cost of {name}: {counted:,} encoder weights ({what}), {sizes.macs / 1e9:.2f} G multiply-accumulates at "
             f"{sizes.macs_length} word pieces, {seconds:.0f} s beyond the dense model."
         )
+    yield from _latency(found, one)
+
+
+def _latency(found: Comparisons, one: Comparison) -> Iterator[str]:
+    both = (one.pair.first, one.pair.second)
+    for size in latency.sizes((*one.pair.first, *one.pair.second)):
+        first, second = (latency.middle(records, size) for records in both)
+        ratio = latency.ratio(*both, size)
+        if first is not None and second is not None and ratio is not None:
+            yield from _wrap(
+                f"Latency at batch {size} ({latency.said(one.pair.first)}): {found.first} {first:.3g} ms, "
+                f"{found.second} {second:.3g} ms, ratio {ratio:.2f}."
+            )
 
 
 def _p(value: float | None) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.gaps import KeptGap
 from benchmarks.records import Record
 from methods.contract import Family
 from reports import figures, output, selection, tables
@@ -14,6 +15,7 @@ from reports.figures.canvas import FORMS as PICTURES
 from reports.figures.canvas import save
 from reports.figures.picture import Picture, Wanted
 from reports.tables.consistency import MixedRecordsError
+from reports.tables.gaps import kept
 from reports.tables.table import Table
 
 ENDINGS = {"md": "md", "tex": "latex", "csv": "csv", "html": "html"}  # of a file -> the format it holds
@@ -28,6 +30,7 @@ class Scene:
     backbone: str
     protocol: str
     records: tuple[Record, ...]
+    gaps: tuple[KeptGap, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -63,13 +66,24 @@ class Summary:
     faults: list[str] = dataclasses.field(default_factory=list)
 
 
-def scenes(records: Sequence[Record], backbone: str | None = None, protocol: str | None = None) -> list[Scene]:
-    """The records by backbone and protocol, in the order of their names; only those named, if any are."""
-    found: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        if backbone in (None, record.backbone) and protocol in (None, record.protocol):
-            found.setdefault((record.backbone, record.protocol), []).append(record)
-    return [Scene(*names, tuple(found[names])) for names in sorted(found)]
+def scenes(
+    records: Sequence[Record],
+    backbone: str | None = None,
+    protocol: str | None = None,
+    gaps: Sequence[KeptGap] = (),
+) -> list[Scene]:
+    """The records and gaps by backbone and protocol, in the order of their names; only those named, if any are."""
+    every: list[Record | KeptGap] = [*records, *gaps]
+    names = {(one.backbone, one.protocol) for one in every}
+    return [
+        Scene(
+            *both,
+            tuple(record for record in records if (record.backbone, record.protocol) == both),
+            tuple(gap for gap in gaps if (gap.backbone, gap.protocol) == both),
+        )
+        for both in sorted(names)
+        if backbone in (None, both[0]) and protocol in (None, both[1])
+    ]
 
 
 def outcomes(
@@ -139,16 +153,18 @@ def _drawn(name: str, scene: Scene, evidence: Evidence, paper: bool | None) -> T
     blueprint = figures.get(name) if name in figures.available() else tables.get(name)
     usual = blueprint.defaults
     least = min(2, len(usual.methods or ("any",)))  # one row of several says nothing
-    records = selection.usual(blueprint, scene.records)
+    every: list[Record | KeptGap] = [*scene.records, *scene.gaps]
+    items = selection.usual(blueprint, every)
+    records, gaps = selection.parted(items)
     if isinstance(blueprint, tables.Blueprint):
-        enough = _compressed(records) >= least
-        return selection.table_of(blueprint, records, evidence, paper=paper) if enough else None
-    wanted = Wanted.of(usual, records, runs=evidence.runs, source=evidence.source)
+        enough = _compressed(records) >= least or (_compressed(gaps) >= least and not usual.computed)
+        return selection.table_of(blueprint, items, evidence, paper=paper) if enough else None
+    wanted = Wanted.of(usual, records, gaps=kept(gaps), runs=evidence.runs, source=evidence.source)
     picture = blueprint.draw(wanted) if _compressed(wanted.records) >= least else None
     return picture if picture and picture.rows else None
 
 
-def _compressed(records: Sequence[Record]) -> int:
+def _compressed(records: Sequence[Record | KeptGap]) -> int:
     """How many methods there are beside the dense reference."""
     return len({record.method for record in records if Family(record.family) is not Family.REFERENCE})
 

@@ -1,5 +1,6 @@
-"""The files behind records: what a table or figure was made of, and which examples a model got right."""
+"""The files behind records: what a table or figure was made of, and what a model answered."""
 
+import dataclasses
 import hashlib
 import zipfile
 from collections.abc import Iterable
@@ -11,9 +12,28 @@ import numpy.typing as npt
 
 from benchmarks import files
 from benchmarks.records import Record
+from reports.statistics.arrays import Floats
+from reports.statistics.bootstrap import METRICS
+from reports.tables.table import Gap
 
 SHORT = 12  # hex digits that are printed
 CLOSE = 1e-9  # rounding of a mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The answers of one model: `labels` [examples], `given` [examples]; `examples` is a hash of ids and labels."""
+
+    examples: str
+    labels: npt.NDArray[np.int64]
+    given: npt.NDArray[np.int64]
+
+    @property
+    def confusion(self) -> Floats:
+        """How many examples of each label were given each answer, [label, answer]."""
+        width = int(max(self.labels.max(), self.given.max(), 1)) + 1
+        counts = np.bincount(self.labels * width + self.given, minlength=width**2)
+        return counts.reshape(width, width).astype(np.float64)
 
 
 class Evidence:
@@ -23,34 +43,42 @@ class Evidence:
         self.runs = runs
         self._files = {path.name: path for path in sorted(runs.rglob("*.npz"))}
         self._hashes: dict[Path, str] = {}
-        self._right: dict[tuple[str, str], tuple[str, npt.NDArray[np.bool_]] | str] = {}
+        self._known: dict[tuple[str, str, str], Classes | str] = {}
 
     def file(self, record: Record) -> Path | None:
         """The record's predictions; None where the file is not below the folder."""
         return self._files.get(record.predictions)
 
-    def source(self, records: Iterable[Record]) -> str:
-        """What these records are, in words: how many, and the sha256 of their keys and prediction files."""
+    def source(self, records: Iterable[Record], gaps: Iterable[Gap] = ()) -> str:
+        """What these records are, in words: how many, and the sha256 of their keys and prediction files.
+
+        Gaps are counted and hashed with them.
+        """
         keys = sorted({(record.key, self._hash(record)) for record in records})
-        if not keys:
+        lost = sorted({repr(dataclasses.astuple(gap)) for gap in gaps})
+        if not keys and not lost:
             return ""
-        digest = hashlib.sha256("\n".join(" ".join(one) for one in keys).encode()).hexdigest()
+        digest = hashlib.sha256("\n".join((*(" ".join(one) for one in keys), *lost)).encode()).hexdigest()
         bare = sum(not of_file for _, of_file in keys)
         lacking = f" ({bare} without predictions)" if bare else ""
-        return f"Made of {len(keys)} record{'s' * (len(keys) > 1)}{lacking}, sha256 {digest[:SHORT]}."
+        missing = f" and {len(lost)} refused or failed" if lost else ""
+        return f"Made of {len(keys)} record{'s' * (len(keys) != 1)}{lacking}{missing}, sha256 {digest[:SHORT]}."
 
-    def right(self, record: Record) -> tuple[str, npt.NDArray[np.bool_]] | str:
-        """A hash of the examples and their labels, and which of them the model got right (examples,).
+    def classes(self, record: Record) -> "Classes | str":
+        """What the model answered to which examples.
 
         A text says why that is not known: no file, a file that cannot be read, or predictions that do not give the
-        recorded accuracy.
+        recorded value (of metrics of classes, whose value follows from them).
         """
-        known = (record.predictions, record.split)
-        if known not in self._right:
-            self._right[known] = self._looked(record)
-        return self._right[known]
+        place = (record.predictions, record.split, record.metric)
+        if place not in self._known:
+            self._known[place] = self._looked(record)
+        return self._known[place]
 
-    def _looked(self, record: Record) -> tuple[str, npt.NDArray[np.bool_]] | str:
+    def _looked(self, record: Record) -> "Classes | str":
+        metric = METRICS.get(record.metric)
+        if metric is None:
+            return f"{record.metric} is no metric of classes"
         path = self.file(record)
         if path is None:
             return "no stored predictions"
@@ -59,12 +87,15 @@ class Evidence:
                 ids, labels, logits = (kept[f"{record.split}.{name}"] for name in ("ids", "labels", "logits"))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return "predictions that cannot be read"
-        if logits.ndim != 2 or logits.shape[1] < 2 or len(logits) != len(labels):
+        whole = np.issubdtype(labels.dtype, np.integer) and len(labels) > 0 and labels.min() >= 0
+        if not whole or logits.ndim != 2 or logits.shape[1] < 2 or len(logits) != len(labels):
             return "predictions of no classes"
-        right: npt.NDArray[np.bool_] = logits.argmax(axis=1) == labels
-        if not len(right) or abs(float(right.mean()) - record.value) > CLOSE:
+        found = Classes(
+            _name(ids, labels), labels.astype(np.int64), np.asarray(logits.argmax(axis=1), dtype=np.int64)
+        )
+        if abs(float(metric(found.confusion)) - record.value) > CLOSE:
             return "predictions that do not give the recorded value"
-        return _name(ids, labels), right
+        return found
 
     def _hash(self, record: Record) -> str:
         path = self.file(record)

@@ -1,8 +1,4 @@
-"""What compression does to single examples, from stored predictions: pure functions on arrays.
-
-Stored predictions hold ids, labels and logits; the length of a text is not among them, so that results are told by
-label alone.
-"""
+"""What compression does to single examples, from stored predictions: pure functions on arrays."""
 
 import dataclasses
 
@@ -13,6 +9,7 @@ from scipy.special import softmax
 from reports.answers import Answers
 
 BINS = 15
+THIRDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +23,13 @@ class Forensics:
     mended: tuple[str, ...]  # the other way round
     calibration_error: float
     calibration_error_dense: float
-    by_label: dict[int, "OfLabel"]
+    by_label: dict[int, "Part"]
+    by_length: dict[str, "Part"]  # '4 to 9' word pieces -> ...; empty where predictions hold no lengths
 
 
 @dataclasses.dataclass(frozen=True)
-class OfLabel:
-    """Results on the examples of one label, means over seeds."""
+class Part:
+    """Results on a part of the examples, means over seeds."""
 
     examples: int
     accuracy: float
@@ -47,6 +45,11 @@ def examine(compressed: Answers, dense: Answers) -> Forensics:
     if not compressed.same_examples(dense) or len(compressed.logits) != len(dense.logits):
         raise ValueError("forensics: compares the answers of the same seeds to the same examples, these differ")
     right, dense_right = compressed.correct, dense.correct
+    lengths = compressed.lengths if compressed.lengths is not None else dense.lengths
+
+    def part(inside: npt.NDArray[np.bool_]) -> Part:
+        return Part(int(inside.sum()), float(right[:, inside].mean()), float(dense_right[:, inside].mean()))
+
     same = compressed.classes == dense.classes
     return Forensics(
         agreement=float(same.mean()),
@@ -56,15 +59,28 @@ def examine(compressed: Answers, dense: Answers) -> Forensics:
         mended=_named(compressed.ids, _most(~dense_right) & _most(right)),
         calibration_error=mean_calibration_error(compressed),
         calibration_error_dense=mean_calibration_error(dense),
-        by_label={
-            int(label): OfLabel(
-                examples=int((compressed.labels == label).sum()),
-                accuracy=float(right[:, compressed.labels == label].mean()),
-                accuracy_dense=float(dense_right[:, compressed.labels == label].mean()),
-            )
-            for label in np.unique(compressed.labels)
-        },
+        by_label={int(label): part(np.asarray(compressed.labels == label)) for label in np.unique(compressed.labels)},
+        by_length={} if lengths is None else {name: part(inside) for name, inside in thirds(lengths).items()},
     )
+
+
+def thirds(lengths: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.bool_]]:
+    """The shortest third of the examples, the middle one and the longest: '4 to 9' word pieces -> which they are.
+
+    The borders are the tertiles of the lengths themselves. Examples of one length stay together, so that thirds are
+    not of equal size, and there are fewer than three where few lengths occur.
+
+    Args:
+        lengths: [examples].
+    """
+    borders = np.quantile(lengths, np.arange(1, THIRDS) / THIRDS) if len(lengths) else np.empty(0)
+    places = np.searchsorted(borders, lengths)  # a length on a border belongs to the shorter side
+    found = {}
+    for place in np.unique(places):
+        inside = np.asarray(places == place)
+        shortest, longest = int(lengths[inside].min()), int(lengths[inside].max())
+        found[str(shortest) if shortest == longest else f"{shortest} to {longest}"] = inside
+    return found
 
 
 def calibration_error(logits: npt.ArrayLike, labels: npt.ArrayLike, bins: int = BINS) -> float:

@@ -10,11 +10,15 @@ from benchmarks.records import Record
 from reports import answers
 from reports.answers import Answers
 from reports.named import is_dense
+from reports.statistics import mean
+from reports.statistics.bootstrap import METRICS, accuracy
 from reports.statistics.crossed import Crossed, crossed
+from reports.statistics.crossed_bootstrap import BOOTSTRAP_SEED, CrossedBootstrap, crossed_bootstrap
 from reports.statistics.paired import PairedT, paired_t
 from reports.tables.consistency import one_a_seed
 
 POINTS = 100.0  # a fraction in percentage points
+CLOSE = 1e-6  # points; rounding of a mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Tested:
     low: float
     high: float
     p: float
-    detail: Crossed | PairedT
+    detail: Crossed | CrossedBootstrap | PairedT
     why: str = ""  # why it is not the test over seeds and examples
 
 
@@ -84,17 +88,29 @@ def both(pair: Pair, folder: Path) -> tuple[Answers, Answers] | str:
 
 
 def inference(pair: Pair, given: tuple[Answers, Answers] | str) -> Tested | None:
-    """Seeds x examples for accuracies with predictions, else the paired t over seeds; None with a single seed."""
+    """Seeds x examples for metrics of classes with predictions (F1 and Matthews by the bootstrap), else paired t.
+
+    None with a single seed.
+    """
     if len(pair.seeds) < 2:
         return None
+    metric = METRICS.get(pair.first[0].metric)
     if isinstance(given, str):
         why = given
-    elif pair.first[0].metric != "accuracy":
-        why = f"{pair.first[0].metric} is no mean over examples"
-    else:
+    elif metric is None:
+        why = f"{pair.first[0].metric} is no metric of classes"
+    elif metric is accuracy:
         first, second = given
         one = crossed(POINTS * np.subtract(first.correct, second.correct, dtype=np.float64))
         return Tested("seeds x examples", one.difference, one.low, one.high, one.p, one)
+    else:
+        first, second = given
+        again = crossed_bootstrap(first.labels, first.classes, second.classes, metric, BOOTSTRAP_SEED)
+        a, b = pair.values
+        if abs(POINTS * again.difference - (mean(a) - mean(b))) < CLOSE:
+            low, high = POINTS * again.low, POINTS * again.high
+            return Tested("bootstrap over seeds x examples", POINTS * again.difference, low, high, again.p, again)
+        why = "the predictions do not give the recorded values"
     t = paired_t(*pair.values)
     return Tested("paired t over seeds", t.difference, t.low, t.high, t.p, t, why)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
+sys.path.insert(0, str(Path(__file__).parent))  # sample_records and sample_gaps are no test modules
 
+from sample_gaps import gap_of
 from sample_records import sample, samples
 
 from benchmarks import predictions
-from benchmarks.records import Record
+from benchmarks.records import Latency, Record
 
 HOSTILE = "</script><script>window.broken=1</script><img src=x onerror=window.broken=1>\u2028<!-- & \"'"
 EXAMPLES = 40
@@ -35,19 +36,28 @@ def answered(record: Record, folder: Path, wrong: int) -> Record:
     record = _keyed(dataclasses.replace(record, metrics=metrics))
     record = dataclasses.replace(record, predictions=f"{record.key}.npz")
     path = record.write(folder).with_name(record.predictions)
-    given = {"ids": np.arange(EXAMPLES), "labels": labels, "logits": np.eye(2, dtype=np.float32)[classes]}
+    given = {
+        "ids": np.arange(EXAMPLES),
+        "labels": labels,
+        "lengths": 4 + np.arange(EXAMPLES) // 2,
+        "logits": np.eye(2, dtype=np.float32)[classes],
+    }
     predictions.write(path, {f"validation.{name}": array for name, array in given.items()})
     return record
 
 
 def small(folder: Path) -> list[Record]:
-    """Two tasks, five methods, one of a hostile name, a second protocol, predictions of one task."""
+    """Two tasks, five methods, one of a hostile name, a second protocol, predictions of one task, and gaps."""
+    for seed in (1, 2, 3):
+        gap_of(sample("up-first", "mrpc", 0.5, seed), "refused", HOSTILE).write(folder)
+    gap_of(sample("up-first", "mrpc", 0.25, 1)).write(folder)
+    gap_of(sample("svd-ft", "rte", 0.5, 4)).write(folder)
     records = written(samples(("mrpc",)), folder) + written(samples(("mrpc",), (0.5,), protocol="paper"), folder)
     hostile = [_named(HOSTILE, sample("lpaf", "mrpc", 0.5, seed, 0.8, notes=(HOSTILE,))) for seed in (1, 2, 3)]
     records += written(hostile, folder)
     for seed in (1, 2, 3):
-        records.append(answered(sample("dense", "rte", 1.0, seed), folder, 4))
-        records.append(answered(sample("lpaf", "rte", 0.5, seed), folder, 6))
+        records.append(answered(_timed(sample("dense", "rte", 1.0, seed), 40.0 + seed), folder, 4))
+        records.append(answered(_timed(sample("lpaf", "rte", 0.5, seed), 20.0 + seed / 2), folder, 6))
         records.append(answered(sample("svd-ft", "rte", 0.5, seed), folder, 30))
         for p_init in (0.1, 0.5):
             swept = sample("lpaf", "rte", 0.25, seed, knobs={"p_init": p_init})
@@ -65,6 +75,15 @@ def many(folder: Path, cells: int) -> list[Record]:
                 one = sample("lpaf", f"task-{number % 10}", budget, seed, value, knobs={"v": number / cells})
                 records.append(_named(f"lpaf(v={number})", one))
     return written(records, folder)
+
+
+def _timed(record: Record, milliseconds: float) -> Record:
+    """The record with latencies."""
+    both = {
+        size: {"lower_quartile": 0.9 * one, "median": one, "upper_quartile": 1.1 * one}
+        for size, one in (("1", milliseconds), ("32", 20 * milliseconds))
+    }
+    return dataclasses.replace(record, latency=Latency(32, 20, "float32", "cpu, x86_64, 2 cores", 2, both))
 
 
 def _named(name: str, record: Record) -> Record:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
@@ -19,7 +21,9 @@ import methods
 import weighin
 from benchmarks import predictions
 from benchmarks.records import Record
+from benchmarks.tasks.metrics import functions
 from reports import answers, claims, comparison, comparison_words, forensics, named, published, replication, selection
+from reports.answers import Integers
 from reports.faults import UsageError
 from reports.pairs import inference, pairs
 from reports.predicates import PREDICATES, Evidence
@@ -34,7 +38,9 @@ def call(*words: str | Path) -> Result:
     return CliRunner().invoke(weighin.app, [str(word) for word in words])
 
 
-def measured(folder: Path, method: str, budget: float, seed: int, **changes: Any) -> Record:
+def measured(
+    folder: Path, method: str, budget: float, seed: int, lengths: Integers | None = None, **changes: Any
+) -> Record:
     """A record with its predictions; the easy examples are right, and a few by chance."""
     generator = np.random.default_rng([seed, *map(ord, method)])
     ease = (np.arange(EXAMPLES) * 37 % EXAMPLES) / EXAMPLES  # the same for all
@@ -45,6 +51,7 @@ def measured(folder: Path, method: str, budget: float, seed: int, **changes: Any
     record = dataclasses.replace(record, key=f"{seed}{method}{budget}", predictions=f"{method}-{budget}-{seed}.npz")
     path = record.write(folder)
     arrays = {"validation.ids": np.arange(EXAMPLES), "validation.labels": LABELS, "validation.logits": logits}
+    arrays |= {} if lengths is None else {"validation.lengths": lengths}
     predictions.write(path.parent / record.predictions, arrays)
     return record
 
@@ -113,16 +120,26 @@ def test_a_comparison_uses_seeds_and_examples(runs: Path) -> None:
 
 
 def test_a_metric_that_is_no_mean_gets_the_bootstrap(runs: Path) -> None:
-    records = [
-        dataclasses.replace(record, metric="f1", metrics={"validation": {"f1": record.value}})
-        for record in selection.read(runs)
-    ]
-    one = comparison.compare(records, runs, "lpaf", "svd-ft", budget=0.5).comparisons[0]
+    records = []
+    for record in selection.read(runs):
+        given = answers.of_classes([record], runs)
+        assert not isinstance(given, str)
+        value = functions.f1(given.classes[0], given.labels)
+        records.append(dataclasses.replace(record, metric="f1", metrics={"validation": {"f1": value}}))
+    found = comparison.compare(records, runs, "lpaf", "svd-ft", budget=0.5)
+    one = found.comparisons[0]
     assert one.tested is not None
-    assert one.tested.test == "paired t over seeds"
-    assert "f1 is no mean over examples" in one.notes
+    assert one.tested.test == "bootstrap over seeds x examples"
+    a, b = one.pair.values
+    assert one.tested.difference == pytest.approx(np.mean(a) - np.mean(b))
     assert one.resampled is not None
     assert one.resampled.difference > 0
+    assert "Bootstrap over seeds x examples: t(" in " ".join(comparison_words.words(found))
+    wrong = [dataclasses.replace(one, metrics={"validation": {"f1": one.value / 2}}) for one in records]
+    other = comparison.compare(wrong, runs, "lpaf", "svd-ft", budget=0.5).comparisons[0]
+    assert other.tested is not None
+    assert other.tested.test == "paired t over seeds"
+    assert "the predictions do not give the recorded values" in other.notes
 
 
 def test_without_predictions_the_t_test_is_left_and_said(tmp_path: Path) -> None:
@@ -205,11 +222,53 @@ def test_forensics_of_a_model_against_itself_and_its_opposite() -> None:
     assert other.agreement == 0
     assert other.broken == ("a", "b", "d")
     assert other.mended == ("c",)
-    assert other.by_label[1] == forensics.OfLabel(2, 0.5, 0.5)
+    assert other.by_label[1] == forensics.Part(2, 0.5, 0.5)
     confidence = 1 / (1 + np.exp(-4))
     assert same.calibration_error == pytest.approx(confidence - 0.75)
     with pytest.raises(ValueError, match="same seeds"):
         forensics.examine(ours, answers.Answers(ours.ids[::-1], ours.labels, logits))
+
+
+def test_results_by_length_are_of_the_lengths_own_thirds() -> None:
+    lengths = np.array([4, 4, 5, 9, 9, 9, 20, 21, 30])
+    found = forensics.thirds(lengths)
+    assert {name: int(inside.sum()) for name, inside in found.items()} == {"4 to 5": 3, "9": 3, "20 to 30": 3}
+    assert np.sum(list(found.values()), axis=0).tolist() == [1] * 9
+    assert list(forensics.thirds(np.full(5, 7))) == ["7"]
+    assert forensics.thirds(np.empty(0, dtype=np.int64)) == {}
+    labels = np.arange(9) % 2
+    logits = np.eye(2)[np.where(lengths > 9, 1 - labels, labels)][None]  # right unless long
+    ours = answers.Answers(np.arange(9), labels, logits, lengths)
+    dense = answers.Answers(np.arange(9), labels, np.eye(2)[labels][None])  # stored before lengths were
+    by_length = forensics.examine(ours, dense).by_length
+    assert by_length["9"] == forensics.Part(3, 1.0, 1.0)
+    assert by_length["20 to 30"] == forensics.Part(3, 0.0, 1.0)
+    assert forensics.examine(dense, dense).by_length == {}
+
+
+@settings(max_examples=60)
+@given(lengths=st.lists(st.integers(1, 512), min_size=1, max_size=80))
+def test_thirds_part_the_examples_and_keep_equal_lengths_together(lengths: list[int]) -> None:
+    given_lengths = np.array(lengths)
+    found = list(forensics.thirds(given_lengths).values())
+    assert 1 <= len(found) <= 3
+    assert (np.sum(found, axis=0) == 1).all()
+    ends = [int(given_lengths[inside].max()) for inside in found]
+    starts = [int(given_lengths[inside].min()) for inside in found]
+    assert all(end < start for end, start in zip(ends, starts[1:], strict=False))
+
+
+def test_lengths_are_read_where_they_were_stored_and_missed_where_not(tmp_path: Path) -> None:
+    for lengths in (np.arange(EXAMPLES) + 4, None):
+        for seed in (1, 2):
+            measured(tmp_path, "dense", 1.0, seed, lengths=lengths)
+            measured(tmp_path, "lpaf", 0.5, seed, lengths=lengths)
+            measured(tmp_path, "svd-ft", 0.5, seed, lengths=lengths)
+        said = call("compare", "lpaf", "svd-ft", "--runs", tmp_path)
+        assert said.exit_code == 0, said.output
+        words = " ".join(said.output.split())
+        assert ("word pieces: 4 to 70:" in words) is (lengths is not None)
+        assert ("stored without lengths" in words) is (lengths is None)
 
 
 def test_calibration_is_perfect_where_confidence_is_accuracy() -> None:

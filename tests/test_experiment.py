@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).parent))  # sample_gaps is no test module
+
+from sample_gaps import gap_of
+
 import methods
-from benchmarks import backbones, experiment, predictions, records, spectra
+from benchmarks import backbones, experiment, gaps, predictions, records, spectra
 from benchmarks.events import Event
 from benchmarks.experiment import Options, UsageFault
 from benchmarks.inspection import pattern_matrix
@@ -106,6 +111,8 @@ def test_a_record_tells_everything(results: experiment.Results, folder: Path) ->
     answers = kept["validation.logits"].argmax(axis=1)
     assert (answers == kept["validation.labels"]).mean() == record.value
     assert len(kept["validation.ids"]) == len(answers)
+    assert kept["validation.lengths"].shape == answers.shape
+    assert 3 < kept["validation.lengths"].min() < kept["validation.lengths"].max() <= record.sizes.macs_length
 
 
 def weights(folder: Path, record: records.Record) -> dict[str, torch.Tensor]:
@@ -213,6 +220,27 @@ def test_run_again_everything_is_found(results: experiment.Results, folder: Path
     assert {record.key for record in again.records} == {record.key for record in results.records}
 
 
+def test_latency_is_measured_when_asked_for_and_then_kept(results: experiment.Results, folder: Path) -> None:
+    options = dataclasses.replace(OPTIONS, methods=("dense", "svd-ft"), latency=True)
+    before = {record.key: record for record in results.records}
+    timed, events = run(folder, options)
+    assert {event.kind for event in events if event.what == "start"} == {"latency"}
+    assert not timed.untimed
+    for record in timed.records:
+        found = record.latency
+        assert found is not None
+        assert dataclasses.replace(record, latency=None) == before[record.key]
+        assert (found.length, set(found.batches)) == (record.sizes.macs_length, {"1", "32"})
+        assert found.threads >= 1
+        assert found.device
+        for one in found.batches.values():
+            assert 0 < one["lower_quartile"] <= one["median"] <= one["upper_quartile"]
+        assert records.read(record.path(folder / "runs")) == record
+    again, events = run(folder, dataclasses.replace(options, latency=False))
+    assert not [event for event in events if event.what == "start"]
+    assert again.records == timed.records
+
+
 def test_failures_and_refusals_do_not_stop_the_rest(folder: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "broken_methods.py"
     plugin.write_text(BROKEN)
@@ -222,6 +250,16 @@ def test_failures_and_refusals_do_not_stop_the_rest(folder: Path, tmp_path: Path
     assert [record.method for record in outcome.records] == ["svd-ft"]
     assert list(outcome.refused.values()) == ["knows no classes"]
     assert ["NaN at step 3" in reason for reason in outcome.failed.values()] == [True]
+    kept = {gap.method: gap for gap in gaps.read_all(folder / "runs")}
+    assert {name: (gap.state, gap.reason) for name, gap in kept.items()} == {
+        "failing": ("failed", next(iter(outcome.failed.values()))),
+        "refusing": ("refused", "knows no classes"),
+    }
+    (record,) = outcome.records
+    gap = gap_of(record)
+    gap.write(folder / "runs")
+    run(folder, dataclasses.replace(OPTIONS, methods=("svd-ft",)))
+    assert not gap.path(folder / "runs").exists()  # a cell with a record has no gap
 
 
 def test_all_faults_of_the_options_are_told_at_once() -> None:

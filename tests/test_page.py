@@ -20,6 +20,7 @@ from sample_records import sample, samples
 
 import weighin
 from benchmarks.records import Record
+from reports import selection
 from reports.evidence import Evidence
 from reports.faults import UsageError
 from reports.page import headline, paper, site
@@ -84,6 +85,30 @@ def test_every_measurement_is_in_it(html: str) -> None:
     assert board["settings"][found["setting"]]["task"] == "rte"
 
 
+def test_cells_without_a_run_are_on_it_with_state_and_reason(html: str) -> None:
+    cells_by_state = {cell["state"]: cell for cell in data(html, "board")["cells"]}
+    assert set(cells_by_state) == {"measured", "refused", "failed", "incomplete"}
+    refused, incomplete = cells_by_state["refused"], cells_by_state["incomplete"]
+    assert refused["reasons"] == [f"seeds 1, 2, 3 refused: {HOSTILE}"]
+    assert (refused["scores"], refused["kept"]) == ({}, None)
+    assert data(html, "runs")["cells"][refused["id"]]["runs"] == []
+    assert incomplete["reasons"] == ["seed 4 failed: the loss was NaN at step 3"]
+    assert incomplete["scores"]["accuracy"][2] == 3
+    assert "1 cell refused by its method, 1 cell failed" in " ".join(html.split())
+
+
+def test_the_papers_protocol_is_known_whatever_else_its_name_says(runs: Path) -> None:
+    found = cells(selection.read(runs))
+    names = Names(cell.setting for cell in found)
+    columns = headline.groups(found, names, Evidence(runs), {})
+    assert {group.protocol.startswith("paper"): group.usual for group in columns} == {True: True, False: False}
+    several = [dataclasses.replace(sample(), protocol="paper", recipes={"dense": {"epochs": n}}) for n in (1, 2)]
+    both = cells(several)
+    (group, *_) = headline.groups(both, Names(cell.setting for cell in both), Evidence(runs), {})
+    assert group.protocol != "paper"
+    assert group.usual
+
+
 def test_nothing_is_averaged_across_settings() -> None:
     same = samples(("rte",), (0.5,))
     changes: list[dict[str, Any]] = [
@@ -117,13 +142,16 @@ def test_two_versions_of_a_seed_have_no_mean() -> None:
     assert "two of lpaf" in cell.fault
 
 
+THIRDS = [("4 to 10", 14, 8), ("11 to 17", 14, 14), ("18 to 23", 12, 12)]  # the first 6 are wrong
+
+
 def test_predictions_are_counted(tmp_path: Path) -> None:
     dense = answered(sample("dense", budget=1.0), tmp_path, 4)
     compressed = answered(sample("lpaf"), tmp_path, 6)
     (alone,) = written([sample("lpaf", seed=2)], tmp_path)
     summaries = Summaries(cells([dense, compressed]), tmp_path)
     found = summaries.of(compressed)
-    assert found == Summary(EXAMPLES, 34, [[17, 3], [3, 17]], 0.5, 38)
+    assert found == Summary(EXAMPLES, 34, [[17, 3], [3, 17]], THIRDS, 0.5, 38)
     assert isinstance(own := summaries.of(dense), Summary)
     assert (own.agreeing, own.reason) == (None, ITSELF)
     assert "no such file" in str(summaries.of(alone))

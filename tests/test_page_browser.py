@@ -82,8 +82,12 @@ def test_heads_sort_both_ways_and_say_so(opened: Chromium) -> None:
     orders = {}
     for _ in range(2):
         opened.run(f"{head}.click()")
+        shown = texts(opened, 3)
+        scored = [text for text in shown if text[0].isdigit()]
+        assert len(scored) < len(shown)
+        assert scored == shown[: len(scored)]  # what has no score comes last either way
         orders[opened.run(f"{head}.parentElement.getAttribute('aria-sort')")] = [
-            float(text.split()[0]) for text in texts(opened, 3)
+            float(text.split()[0]) for text in scored
         ]
     assert orders["descending"] == sorted(orders["descending"], reverse=True)
     assert orders["ascending"] == sorted(orders["ascending"])
@@ -106,6 +110,47 @@ def test_filters_narrow_the_rows(opened: Chromium) -> None:
     choose(opened, "family", "")
     choose(opened, "protocol", "paper")
     assert 0 < len(texts(opened, 0)) < everything
+
+
+def test_latency_has_a_column_a_plot_and_its_facts(opened: Chromium) -> None:
+    view(opened, "leaderboard")
+    heads = opened.run("[...document.querySelectorAll('#board-table thead button')].map(one => one.textContent)")
+    choose(opened, "task", "rte")
+    choose(opened, "budget", "0.5")
+    shown = opened.run(f"{ROWS}.map(row => row.cells[{heads.index('Latency')}].textContent)")
+    assert shown == ["21 ms (0.50)32: 420 ms (0.50)", "–"]  # noqa: RUF001  # the dash of an empty cell
+    assert opened.run("document.querySelector('#latency-note').checkVisibility()")
+    opened.run(f"{ROWS}[0].querySelector('a').click()")
+    opened.until(TITLE)
+    assert "20 passes of 32 word pieces, float32, cpu, x86_64, 2 cores, threads: 2" in opened.run(
+        "document.querySelector('#cell').textContent"
+    )
+    opened.run("document.querySelector('#cell').close()")
+    view(opened, "plots")
+    options = opened.run("[...document.querySelector('[name=setting]').options].map(one => [one.value, one.text])")
+    choose(opened, "setting", next(value for value, text in options if text.startswith("rte")))
+    choose(opened, "across", "latency")
+    opened.until("document.querySelector('#figures .xtitle')?.textContent.startsWith('Milliseconds')")
+    assert opened.run("document.querySelector('#figures h2').textContent") == "accuracy against latency"
+
+
+def test_cells_without_a_run_are_rows_with_their_reasons(opened: Chromium) -> None:
+    view(opened, "leaderboard")
+    heads = opened.run("[...document.querySelectorAll('#board-table thead button')].map(one => one.textContent)")
+    state = heads.index("State")
+    choose(opened, "state", "refused")
+    assert texts(opened, 0) == ["UP_first"]
+    assert texts(opened, heads.index("Score")) == ["–"]  # noqa: RUF001  # the dash of an empty cell
+    said = opened.run(f"{ROWS}[0].cells[{state}].textContent")
+    assert said == f"refusedseeds 1, 2, 3 refused: {HOSTILE}"
+    opened.run(f"{ROWS}[0].querySelector('a').click()")
+    assert opened.until(TITLE) == "UP_first, mrpc, 50 % kept"
+    assert "This cell has no run." in opened.run("document.querySelector('#cell').textContent")
+    opened.run("document.querySelector('#cell').close()")
+    for name, reason in (("failed", "seed 1 failed"), ("incomplete", "seed 4 failed")):
+        choose(opened, "state", name)
+        assert reason in opened.run(f"{ROWS}[0].cells[{state}].textContent")
+    assert opened.run("[window.broken ?? 0, document.querySelectorAll('img').length]") == [0, 0]
 
 
 def test_a_cell_opens_and_closes_by_keyboard(opened: Chromium) -> None:

@@ -12,13 +12,17 @@ sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test modu
 from sample_records import sample, samples, with_predictions
 
 from benchmarks.records import Record
+from benchmarks.tasks.metrics import functions
 from reports.evidence import Evidence
+from reports.statistics.bootstrap import METRICS
 from reports.statistics.crossed import crossed
+from reports.statistics.crossed_bootstrap import BOOTSTRAP_SEED, crossed_bootstrap
 from reports.statistics.multiplicity import adjust
 from reports.statistics.paired import paired_t
 from reports.tables import significance, table_2
 from reports.tables.table import Entry, Table
 
+FUNCTIONS = {"f1": functions.f1, "matthews": functions.matthews}
 VALUES = {"lpaf": (0.80, 0.82, 0.81), "svd-ft": (0.80, 0.80, 0.81), "up-zero": (0.60, 0.62, 0.59)}
 
 
@@ -43,9 +47,9 @@ def entries(table: Table, task: str = "rte", budget: float = 0.5) -> dict[str, E
 
 
 def right(record: Record, folder: Path) -> np.ndarray:
-    looked = Evidence(folder).right(record)
+    looked = Evidence(folder).classes(record)
     assert not isinstance(looked, str)
-    return looked[1].astype(float)
+    return (looked.labels == looked.given).astype(float)
 
 
 def test_predictions_are_compared_over_seeds_and_examples(tmp_path: Path) -> None:
@@ -96,12 +100,66 @@ def test_predictions_must_give_the_recorded_value(tmp_path: Path) -> None:
     assert any("do not give the recorded value" in sentence for _, sentence in judged(records, tmp_path).footnotes)
 
 
-def test_other_metrics_than_accuracy_are_compared_over_seeds(tmp_path: Path) -> None:
+def scored(records: list[Record], metric: str, folder: Path) -> list[Record]:
+    """The records with another metric, its value that of their predictions."""
+    found = []
+    for record in records:
+        looked = Evidence(folder).classes(record)
+        assert not isinstance(looked, str)
+        value = FUNCTIONS[metric](looked.given, looked.labels)
+        found.append(dataclasses.replace(record, metric=metric, metrics={"validation": {metric: value}}))
+    return found
+
+
+@pytest.mark.parametrize("metric", ["f1", "matthews"])
+def test_f1_and_matthews_are_compared_by_the_bootstrap_over_both(metric: str, tmp_path: Path) -> None:
+    records = scored(with_predictions(tmp_path, made()), metric, tmp_path)
+    table = judged(records, tmp_path)
+    given = {}
+    for method in VALUES:
+        looked = [Evidence(tmp_path).classes(record) for record in records if record.method == method]
+        given[method] = [one for one in looked if not isinstance(one, str)]
+    best = max(VALUES, key=lambda method: np.mean([record.value for record in records if record.method == method]))
+    others = [method for method in VALUES if method != best]
+    p = [
+        crossed_bootstrap(
+            given[best][0].labels,
+            [one.given for one in given[best]],
+            [one.given for one in given[other]],
+            METRICS[metric],
+            BOOTSTRAP_SEED,
+        ).p
+        for other in others
+    ]
+    found = entries(table)
+    assert [found[other].p for other in others] == pytest.approx(adjust(p, "test").adjusted)
+    assert found["up-zero"].level == "‡"
+    assert f"Test: the paired bootstrap over seeds and examples ({metric});" in table.legend
+    assert not any("tested by" in sentence for _, sentence in table.footnotes)
+
+
+def test_the_legend_says_which_marks_are_of_which_test(tmp_path: Path) -> None:
+    of_f1 = scored(
+        with_predictions(tmp_path, [dataclasses.replace(r, task="mrpc", key=f"m{r.key}") for r in made()]),
+        "f1",
+        tmp_path,
+    )
+    bare = [dataclasses.replace(record, task="sst2", predictions="none.npz") for record in made()]
+    table = judged([*with_predictions(tmp_path, made()), *of_f1, *bare], tmp_path)
+    for words in (
+        "the two-way test over seeds and examples, of rte",
+        "the paired bootstrap over seeds and examples (f1), of mrpc",
+        "the paired t-test over seeds, of sst2",
+    ):
+        assert words in table.legend
+
+
+def test_metrics_of_no_classes_are_compared_over_seeds(tmp_path: Path) -> None:
     records = [
-        dataclasses.replace(r, metric="matthews", metrics={"validation": {"matthews": r.value}})
+        dataclasses.replace(r, metric="pearson", metrics={"validation": {"pearson": r.value}})
         for r in with_predictions(tmp_path, made())
     ]
-    said = "tested by the paired t-test over seeds (matthews is no mean over examples): rte at 50 %"
+    said = "tested by the paired t-test over seeds (pearson is no metric of classes): rte at 50 %"
     assert ("", said) in judged(records, tmp_path).footnotes
 
 

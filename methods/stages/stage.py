@@ -93,6 +93,7 @@ class Stage(ABC):
     kind: ClassVar[str]
     version: ClassVar[int] = 1
     alone: ClassVar[bool] = False
+    """Whether nothing may run beside it, because it measures the machine; no part of the key."""
 
     @abstractmethod
     def run(self, bench: Workbench) -> Mapping[str, Json]:

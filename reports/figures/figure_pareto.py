@@ -1,10 +1,11 @@
-"""The task's metric against what a model costs: encoder weights and multiply-accumulates, with the Pareto front."""
+"""The task's metric against what a model costs (weights, multiply-accumulates, latency), with the Pareto front."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.records import Record
 from methods.contract import Family
+from reports import latency
 from reports.figures import canvas
 from reports.figures.palette import REFERENCE, style
 from reports.figures.picture import NO_RUN, Picture, Place, Wanted, count, scene
@@ -18,11 +19,29 @@ if TYPE_CHECKING:
 
 DEFAULTS = Defaults(tasks=("rte", "mrpc", "sst2", "qqp", "qnli", "mnli"), budgets=(0.5, 0.25, 0.16), seeds=(1, 2, 3))
 MILLION = 1e6
-# What a model costs: how the axis is called, and a record's value. Stored weights: zeros that are stored cost too.
-COSTS: tuple[tuple[str, str, Callable[[Record], float]], ...] = (
-    ("weights", "encoder weights that are not zero (M, log scale)", lambda r: r.sizes.encoder_nonzero / MILLION),
-    ("stored", "encoder weights that are stored (M, log scale)", lambda r: r.sizes.encoder_weights / MILLION),
-    ("macs", "multiply-accumulates an input (M, log scale)", lambda r: r.sizes.macs / MILLION),
+Cost = tuple[str, str, Callable[[Sequence[Record]], float | None]]
+# What a model costs: how the axis is called, and the value of a cell's records. Zeros that are stored cost too.
+COSTS: tuple[Cost, ...] = (
+    (
+        "weights",
+        "encoder weights that are not zero (M, log scale)",
+        lambda found: mean([r.sizes.encoder_nonzero / MILLION for r in found]),
+    ),
+    (
+        "stored",
+        "encoder weights that are stored (M, log scale)",
+        lambda found: mean([r.sizes.encoder_weights / MILLION for r in found]),
+    ),
+    (
+        "macs",
+        "multiply-accumulates an input (M, log scale)",
+        lambda found: mean([r.sizes.macs / MILLION for r in found]),
+    ),
+)
+LATENCY: Cost = (
+    "latency",
+    "milliseconds a forward pass, batch 1 (log scale)",
+    lambda found: latency.middle(found, latency.SINGLE),
 )
 
 Point = dict[str, Any]
@@ -33,15 +52,20 @@ def draw(wanted: Wanted) -> Picture:
     check(wanted.records)
     tasks = [task for task in wanted.tasks if any(record.task == task for record in wanted.records)]
     rows: list[Point] = []
+    costs = (*COSTS, LATENCY) if _timed(wanted) else COSTS
     with canvas.sheet():
-        figure, panels = canvas.panels(max(1, len(tasks)), len(COSTS), width=3.4, height=2.7)
+        figure, panels = canvas.panels(max(1, len(tasks)), len(costs), width=3.4, height=2.7)
         for panel in panels[0] if not tasks else ():
             canvas.absent(panel, NO_RUN)
         for task, line in zip(tasks, panels, strict=False):
-            points = _points(wanted, task)
+            points = _points(wanted, task, costs)
             rows += points
-            for panel, (cost, name, _) in zip(line, COSTS, strict=True):
-                _panel(panel, wanted, points, cost)
+            for panel, (cost, name, _) in zip(line, costs, strict=True):
+                having = [point for point in points if point[cost] is not None]
+                if having:
+                    _panel(panel, wanted, having, cost)
+                else:
+                    canvas.absent(panel, "not timed")
                 panel.set_xlabel(name)
                 panel.set_title(task, fontsize=10)
             line[0].set_ylabel(_metric(wanted, task))
@@ -70,14 +94,18 @@ def _places(wanted: Wanted, tasks: Sequence[str]) -> list[Place]:
     return [Place(task, method, budget) for task in tasks for method, budgets in named for budget in budgets]
 
 
-def _points(wanted: Wanted, task: str) -> list[Point]:
+def _timed(wanted: Wanted) -> bool:
+    """Whether there are latencies, all of one machine: others are not comparable, and not drawn."""
+    return len({record.latency.place for record in wanted.records if record.latency}) == 1
+
+
+def _points(wanted: Wanted, task: str, costs: Sequence[Cost]) -> list[Point]:
     """The measured cells of a task, the dense reference first."""
     points = []
     for place in _places(wanted, (task,)):
         found = wanted.found(place)
         if found:
             values = [100 * record.value for record in found]  # (seeds,)
-            costs = {cost: mean([of(record) for record in found]) for cost, _, of in COSTS}
             points.append(
                 {
                     "task": task,
@@ -86,7 +114,7 @@ def _points(wanted: Wanted, task: str) -> list[Point]:
                     "n": len(found),
                     "metric": mean(values),
                     "metric_sd": spread(values),
-                    **costs,
+                    **{cost: of(found) for cost, _, of in costs},
                     "reference": Family(found[0].family) is Family.REFERENCE,
                 }
             )
@@ -144,5 +172,14 @@ def _caption(wanted: Wanted, rows: Sequence[Point]) -> str:
         "whiskers: ± sample standard deviation (n-1). Grey: what no other model beats in both, by the means; "
         "neighbours on it need not differ significantly. Weights: of the encoder's matrices, once without zeros and "
         f"once as stored (unstructured pruning stores its zeros). MACs: {of}; zeros are multiplied too. "
-        "Records hold no latency."
+        f"{_latencies(wanted)}"
     )
+
+
+def _latencies(wanted: Wanted) -> str:
+    places = latency.said(wanted.records)
+    if not places:
+        return "These records hold no latency."
+    if not _timed(wanted):
+        return f"Latencies are of several machines, so they are not drawn: {places}."
+    return f"Latency: mean over seeds of the median pass ({places}); models without one are missing in its panel."

@@ -50,13 +50,13 @@ class Wanted:
         budgets: Sequence[float] = (),
         gaps: Sequence[Gap] = (),
         runs: Path = Path("results/runs"),
-        source: Callable[[Sequence[Record]], str] | None = None,
+        source: Callable[[Sequence[Record], Sequence[Gap]], str] | None = None,
     ) -> "Wanted":
         """What was asked for; where nothing was said, the figure's own cells, and all methods where it names none.
 
         The figure's own tasks give way to those there are where none of its own was measured (the mini world).
         """
-        everyone = sorted({record.method for record in records})
+        everyone = sorted({record.method for record in records} | {gap.method for gap in gaps})
         chosen = methods or (everyone if defaults.methods is None else defaults.methods)
         shown = tuple(name for name in chosen if not _is_dense(name))
         kept = tuple(sorted(budgets or defaults.budgets, reverse=True))
@@ -66,7 +66,9 @@ class Wanted:
         named = tuple(tasks) or usual
         found = [record for record in mine if record.task in named]
         of = Evidence(runs).source if source is None else source
-        return cls(found, named, shown, kept, gaps, runs, of(found))
+        lost = [gap for gap in gaps if gap.task in named and (_is_dense(gap.method) or gap.method in shown)]
+        lost = [gap for gap in lost if gap.budget in kept or _dense(gap)]
+        return cls(found, named, shown, kept, lost, runs, of(found, lost))
 
     def found(self, place: Place) -> list[Record]:
         """The measurements of a cell, one a seed."""

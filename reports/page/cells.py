@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.gaps import KeptGap
 from benchmarks.records import Record
 from methods.contract import Family
 from reports.statistics import mean, spread
@@ -40,6 +41,7 @@ class Cell:
     """One method with its knobs in one setting at one budget.
 
     `seeds` holds one record a seed; it is empty, and `fault` says why, where a seed was measured in two versions.
+    `gaps` are seeds that were refused or failed; a cell may have nothing else.
     """
 
     setting: Setting
@@ -51,6 +53,7 @@ class Cell:
     records: tuple[Record, ...]
     seeds: tuple[Record, ...]
     fault: str = ""
+    gaps: tuple[KeptGap, ...] = ()
 
     @property
     def id(self) -> str:
@@ -63,6 +66,26 @@ class Cell:
         """Whether it is of the dense model."""
         return self.family == Family.REFERENCE.value
 
+    @property
+    def state(self) -> str:
+        """What became of it, in a word or two: measured, incomplete, refused, failed, two versions."""
+        if self.fault:
+            return "two versions"
+        if self.seeds:
+            return "incomplete" if self.gaps else "measured"
+        return "failed" if any(gap.state == "failed" for gap in self.gaps) else "refused"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why seeds are missing, each reason once: 'seeds 1, 2 failed: the loss was NaN'."""
+        said: dict[str, list[int]] = {}
+        for gap in self.gaps:
+            said.setdefault(f"{gap.state}: {gap.reason}", []).append(gap.seed)
+        return tuple(
+            f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, sorted(seeds)))} {reason}"
+            for reason, seeds in said.items()
+        )
+
     def scores(self) -> dict[str, Score]:
         """Every metric of the setting's split; a cell with a fault has none."""
         every = [record.metrics[self.setting.split] for record in self.seeds]
@@ -73,18 +96,23 @@ class Cell:
         return found
 
 
-def cells(records: Iterable[Record]) -> tuple[Cell, ...]:
-    """The cells of all records, by setting, family, budget (largest first) and method."""
-    groups: dict[tuple[Setting, str, str, float], list[Record]] = {}
+def cells(records: Iterable[Record], gaps: Iterable[KeptGap] = ()) -> tuple[Cell, ...]:
+    """The cells of all records and gaps, by setting, family, budget (largest first) and method."""
+    groups: dict[tuple[Setting, str, str, float], tuple[list[Record], list[KeptGap]]] = {}
     for record in records:
-        key = (setting(record), record.method, canonical(record.knobs), record.budget)
-        groups.setdefault(key, []).append(record)
-    found = [_cell(where, budget, group) for (where, _, _, budget), group in groups.items()]
+        groups.setdefault(_place(record), ([], []))[0].append(record)
+    for gap in gaps:
+        groups.setdefault(_place(gap), ([], []))[1].append(gap)
+    found = [_cell(where, budget, *group) for (where, _, _, budget), group in groups.items()]
     return tuple(sorted(found, key=_order))
 
 
-def setting(record: Record) -> Setting:
-    """The setting a record was measured in."""
+def _place(item: Record | KeptGap) -> tuple[Setting, str, str, float]:
+    return setting(item), item.method, canonical(item.knobs), item.budget
+
+
+def setting(record: Record | KeptGap) -> Setting:
+    """The setting a record was measured in, or a gap was asked for."""
     return Setting(
         record.backbone,
         record.backbone_fingerprint,
@@ -102,14 +130,16 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _cell(where: Setting, budget: float, group: Sequence[Record]) -> Cell:
-    first = group[0]
+def _cell(where: Setting, budget: float, group: Sequence[Record], gaps: Sequence[KeptGap]) -> Cell:
+    first: Record | KeptGap = group[0] if group else gaps[0]
     try:
         seeds, fault = tuple(one_a_seed(group)), ""
     except MixedRecordsError as twice:
         seeds, fault = (), str(twice)
     ordered = tuple(sorted(group, key=lambda record: (record.seed, record.key)))
-    return Cell(where, first.method, first.label, first.family, first.knobs, budget, ordered, seeds, fault)
+    return Cell(
+        where, first.method, first.label, first.family, first.knobs, budget, ordered, seeds, fault, tuple(gaps)
+    )
 
 
 def _order(cell: Cell) -> tuple[Any, ...]:

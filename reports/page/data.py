@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import Record
+from reports import latency
 from reports.page.cells import Cell, Setting
 from reports.page.names import Names
 from reports.page.predictions import Summaries
@@ -35,9 +36,10 @@ def board(cells: Sequence[Cell], names: Names) -> Rows:
     """What the leaderboard and the plots show: settings, and cells that name their setting by its place."""
     settings = list(dict.fromkeys(cell.setting for cell in cells))
     places = {setting: place for place, setting in enumerate(settings)}
+    dense = {cell.setting: cell.seeds for cell in cells if cell.is_reference}
     return {
         "settings": [_setting(one, names) for one in settings],
-        "cells": [_cell(cell, places[cell.setting]) for cell in cells],
+        "cells": [_cell(cell, places[cell.setting], dense.get(cell.setting, ())) for cell in cells],
     }
 
 
@@ -67,7 +69,16 @@ def _setting(one: Setting, names: Names) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell, setting: int) -> dict[str, Any]:
+def _latency(cell: Cell, dense: Sequence[Record]) -> dict[str, list[float | None]]:
+    """Batch size -> milliseconds, and the same as a share of the dense model's; empty where it was not timed."""
+    return {
+        size: [_rounded(middle), None if cell.is_reference else _rounded(latency.ratio(cell.seeds, dense, size))]
+        for size in latency.sizes(cell.seeds)
+        if (middle := latency.middle(cell.seeds, size)) is not None
+    }
+
+
+def _cell(cell: Cell, setting: int, dense: Sequence[Record]) -> dict[str, Any]:
     records = cell.seeds or cell.records
     return {
         "id": cell.id,
@@ -80,17 +91,20 @@ def _cell(cell: Cell, setting: int) -> dict[str, Any]:
         "scores": {
             name: [_rounded(score.mean), _rounded(score.sd), score.n] for name, score in cell.scores().items()
         },
-        "kept": _rounded(100 * mean([kept(record) for record in records])),
-        "macs": _rounded(mean([float(record.sizes.macs) for record in records])),
-        "parameters": _rounded(mean([float(record.sizes.whole_parameters) for record in records])),
+        "kept": _mean([100 * kept(record) for record in records]),
+        "macs": _mean([float(record.sizes.macs) for record in records]),
+        "parameters": _mean([float(record.sizes.whole_parameters) for record in records]),
         "ranks": {
             name: _rounded(mean([record.ranks[name] for record in records]))
             for name in ("rank", "sparse_rank")
-            if all(name in record.ranks for record in records)
+            if records and all(name in record.ranks for record in records)
         },
         "v": _number(cell.knobs.get("v")),
         "p_init": _number(cell.knobs.get("p_init")),
+        "latency": _latency(cell, dense),
         "fault": cell.fault,
+        "state": cell.state,
+        "reasons": list(cell.reasons),
     }
 
 
@@ -108,11 +122,16 @@ def _run(record: Record, summaries: Summaries, provenances: Interned, folder: Pa
         "sizes": dataclasses.asdict(record.sizes),
         "ranks": {name: _rounded(value) for name, value in record.ranks.items()},
         "cost": dataclasses.asdict(record.cost),
+        "latency": dataclasses.asdict(record.latency) if record.latency else None,
         "provenance": provenances.place(record.provenance),
         "recipes": provenances.place(record.recipes),
         "notes": list(record.notes),
         "predictions": answered if isinstance(answered, str) else dataclasses.asdict(answered),
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return _rounded(mean(values)) if values else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -7,7 +7,7 @@ from reports.evidence import Evidence
 from reports.page.cells import Cell, Score, Setting
 from reports.page.names import Names
 from reports.replication import PROTOCOL
-from reports.tables.significance import ALPHA, compared
+from reports.tables.significance import ALPHA, CROSSED, compared
 
 BARE_MAJORITY = 3.0  # points; so near to always answering the most frequent label, a column tells little
 
@@ -55,7 +55,7 @@ class Group:
     @property
     def usual(self) -> bool:
         """Whether the protocol is the paper's."""
-        return self.protocol == PROTOCOL
+        return all(column.setting.protocol == PROTOCOL for column in self.columns)
 
 
 def groups(
@@ -120,7 +120,8 @@ def _column(
         key=lambda one: (tested is not None and one.cell.id != tested.best, -one.score.mean),
     )
     best, others = standings[0], standings[1:]
-    remarks = [tested.reason] if tested and tested.reason else []
+    remarks = [f"tested by {tested.test}"] if tested and tested.p and tested.test != CROSSED else []
+    remarks += [tested.reason] if tested and tested.reason else []
     if best.score.n == 1:
         remarks.append("one seed: nothing can be said of the methods")
     if majority is not None and best.score.mean < 100 * majority + BARE_MAJORITY:

@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.records import Record
 from reports import answers
 from reports.answers import Answers
+from reports.forensics import thirds
 from reports.page.cells import Cell, Setting, setting
 
 CLASSES = 12  # a table of confusions with more of them is no summary
@@ -23,6 +24,7 @@ class Summary:
     examples: int
     right: int
     confusion: list[list[int]] | None
+    lengths: list[tuple[str, int, int]]  # word pieces ('4 to 9'), examples, right answers; empty: stored without
     majority: float  # share of the most frequent label
     agreeing: int | None  # examples answered as the dense model of the same seed does; None: `reason` says why
     reason: str = ""
@@ -60,6 +62,13 @@ class Summaries:
         return self._dense[place]
 
 
+def _by_length(given: Answers) -> list[tuple[str, int, int]]:
+    if given.lengths is None:
+        return []
+    right = given.correct[0]
+    return [(name, int(inside.sum()), int(right[inside].sum())) for name, inside in thirds(given.lengths).items()]
+
+
 def _summary(given: Answers, agreeing: int | None, reason: str) -> Summary:
     classes = max(int(given.labels.max(initial=0)) + 1, given.logits.shape[2])
     counts = np.zeros((classes, classes), dtype=np.int64)
@@ -70,6 +79,7 @@ def _summary(given: Answers, agreeing: int | None, reason: str) -> Summary:
         examples=examples,
         right=int(given.correct.sum()),
         confusion=counts.tolist() if classes <= CLASSES else None,
+        lengths=_by_length(given),
         majority=float(counts.sum(axis=1).max()) / examples if examples else 0.0,
         agreeing=agreeing,
         reason=reason,

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from benchmarks.gaps import KeptGap
 from benchmarks.records import Record
 from reports import lint_paper, output, published, selection
 from reports.evidence import Evidence
@@ -41,27 +42,29 @@ def write(runs: Path, out: Path | None = None, unwanted: Mapping[str, object] | 
     folder = runs.parent / NAME if out is None else out
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out of a page is a folder, got the file {folder}; name another")
-    files = build(selection.read(runs), runs)
+    found = selection.read_found(runs)
+    files = build(found.records, runs, found.gaps)
     return tuple(output.write(folder / name, text) for name, text in files.items())
 
 
-def build(records: Sequence[Record], runs: Path) -> dict[str, str]:
-    """File name -> content; the same records give the same bytes.
+def build(records: Sequence[Record], runs: Path, gaps: Sequence[KeptGap] = ()) -> dict[str, str]:
+    """File name -> content; the same records and gaps give the same bytes.
 
     Args:
         records: all of them, of as many backbones and protocols as there are.
         runs: the folder they were read from, with the predictions.
+        gaps: cells that were refused or failed.
 
     Raises:
         UsageError: no library to draw with.
     """
     script = library.script()
     files = {name: (HERE / "assets" / name).read_text(encoding="utf-8") for name in ASSETS}
-    return {"index.html": _html(records, runs), **files, library.FILE: script}
+    return {"index.html": _html(records, runs, gaps), **files, library.FILE: script}
 
 
-def _html(records: Sequence[Record], runs: Path) -> str:
-    found = cells(records)
+def _html(records: Sequence[Record], runs: Path, gaps: Sequence[KeptGap]) -> str:
+    found = cells(records, gaps)
     names = Names(cell.setting for cell in found)
     details = data.runs(found, Summaries(found, runs), runs)
     groups = headline.groups(found, names, Evidence(runs), _majorities(found, details))
@@ -101,13 +104,17 @@ def _html(records: Sequence[Record], runs: Path) -> str:
 
 def _counts(found: Sequence[Cell]) -> dict[str, int]:
     """What there is, for the first sentence of the page."""
+    measured = [cell for cell in found if cell.records]
     return {
         "runs": sum(len(cell.records) for cell in found),
-        "cells": len(found),
-        "methods": len({cell.method for cell in found if not cell.is_reference}),
-        "tasks": len({cell.setting.task for cell in found}),
-        "backbones": len({cell.setting.backbone_fingerprint for cell in found}),
-        "protocols": len({(cell.setting.protocol, cell.setting.recipes) for cell in found}),
+        "cells": len(measured),
+        "refused": sum(cell.state == "refused" for cell in found),
+        "failed": sum(cell.state == "failed" for cell in found),
+        "incomplete": sum(cell.state == "incomplete" for cell in found),
+        "methods": len({cell.method for cell in measured if not cell.is_reference}),
+        "tasks": len({cell.setting.task for cell in measured}),
+        "backbones": len({cell.setting.backbone_fingerprint for cell in measured}),
+        "protocols": len({(cell.setting.protocol, cell.setting.recipes) for cell in measured}),
         "faults": sum(bool(cell.fault) for cell in found),
     }
 

@@ -71,8 +71,7 @@ def of_classes(
     Koehn (2004), EMNLP, for paired resampling of examples.
 
     It speaks of these checkpoints and other examples. Not for the claim that one method beats another at its next
-    seed: for means over examples `crossed` covers both; for these metrics, read it beside the test over seeds.
-    Not for examples in clusters.
+    seed: that is `crossed_bootstrap`'s question. Not for examples in clusters.
 
     Args:
         labels: (examples,) class ids from 0.
@@ -83,23 +82,33 @@ def of_classes(
         resamples: how many.
         alpha: 1 - coverage of the interval.
     """
+    share("of_classes", "alpha", alpha)
+    by_method = resampled(labels, first, second, metric, seed, resamples).mean(axis=1)  # [method, 1 + resamples]
+    return _summary(by_method[0], by_method[1], alpha)
+
+
+def resampled(
+    labels: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike, metric: Metric, seed: int, resamples: int
+) -> Floats:
+    """The metric [method, seeds, 1 + resamples]: on the sample itself, then on resampled examples, the same for all.
+
+    Arguments as for `of_classes`.
+    """
     true = np.asarray(labels, dtype=np.int64)
     a, b = (np.asarray(one, dtype=np.int64) for one in (first, second))
     if true.ndim != 1 or a.ndim != 2 or a.shape != b.shape or a.shape[1:] != true.shape:
         raise ValueError(
-            "of_classes: takes labels (examples,) and two predictions (seeds, examples), "
+            "bootstrap: takes labels (examples,) and two predictions (seeds, examples), "
             f"got {true.shape}, {a.shape} and {b.shape}"
         )
-    share("of_classes", "alpha", alpha)
-    classes = int(max(true.max(), a.max(), b.max())) + 1
+    classes = int(max(true.max(), a.max(), b.max(), 1)) + 1
     kinds, counts = _kinds(np.vstack([true, a, b]), classes)  # [kinds, 1 + 2 seeds], [kinds]
     cells = kinds[:, :1] * classes + kinds[:, 1:]  # [kinds, 2 seeds] -> cell of that seed's confusion matrix
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(true), counts / len(true), size=resamples)
     every = np.vstack([counts[None], drawn]).astype(np.float64)  # the sample itself comes first
     values = np.stack([metric(_confusion(every, cells[:, run], classes)) for run in range(cells.shape[1])])
-    by_method = values.reshape(2, len(a), -1).mean(axis=1)  # [method, 1 + resamples]
-    return _summary(by_method[0], by_method[1], alpha)
+    return values.reshape(2, len(a), -1)
 
 
 def of_means(

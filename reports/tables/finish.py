@@ -37,4 +37,4 @@ def finished(
         table = blueprint.draw(records, gaps, order, tasks)
     taken = () if usual.computed else blueprint.taken(records)
     table = beside.attached(significance.judged(table, taken, evidence), blueprint.number, taken, paper)
-    return dataclasses.replace(table, source=evidence.source(records))
+    return dataclasses.replace(table, source=evidence.source(records, () if usual.computed else gaps))

@@ -1,8 +1,9 @@
-"""The cells of a run that have no value, with their reasons, in the words of a table."""
+"""The cells that have no value, with their reasons, in the words of a table: of a run, or kept beside the records."""
 
 from collections.abc import Iterable, Mapping
 
 from benchmarks.cells import Cell
+from benchmarks.gaps import KeptGap
 from reports.tables.table import Gap
 
 
@@ -32,3 +33,20 @@ def gaps(cells: Iterable[Cell], refused: Mapping[str, str], failed: Mapping[str,
                 )
             )
     return found
+
+
+def kept(found: Iterable[KeptGap]) -> list[Gap]:
+    """Gaps that were kept in files."""
+    return [
+        Gap(
+            method=one.method,
+            label=one.label,
+            family=one.family,
+            task=one.task,
+            budget=one.budget,
+            seed=one.seed,
+            reason=one.reason,
+            refused=one.state == "refused",
+        )
+        for one in found
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.records import Record
 from methods.contract import Family
+from reports import precision
 from reports.statistics import mean
 from reports.tables.footnotes import Place
 from reports.tables.table import NO_RUN, Gap, percent
@@ -49,7 +50,7 @@ def collect(
             said.setdefault(sentence, set()).update(one for one in cells if one[0] == place[0])
     for sentence, method in _costs(cells):
         said.setdefault(sentence, set()).update(place for place in cells if place[0] == method)
-    said.update({sentence: set[Place]() for sentence in _ranks(cells)})
+    said.update({sentence: set[Place]() for sentence in (*_precisions(cells), *_ranks(cells))})
     return said
 
 
@@ -142,6 +143,19 @@ def _costs(cells: Mapping[Place, Sequence[Record]]) -> Iterable[tuple[str, str]]
             times = sum(own[where] for where in shared) / sum(plain[where] for where in shared)
             if times >= COSTLY:
                 yield f"cost: {times:.1f} times the seconds of plain KD, the dense teacher apart", method
+
+
+def _precisions(cells: Mapping[Place, Sequence[Record]]) -> Iterable[str]:
+    """Which task was computed in which precision, where they are not all alike."""
+    tasks: dict[str, dict[str, None]] = {}
+    for (_, task, _), found in cells.items():
+        for record in found:
+            tasks.setdefault(precision.of(record.recipes) or "a precision not recorded", {})[task] = None
+    if len(tasks) > 1:
+        yield (
+            "not all tasks were trained in one precision (all are evaluated in float32): "
+            + "; ".join(f"{', '.join(tasks[name])} in {name}" for name in sorted(tasks))
+        )
 
 
 def _ranks(cells: Mapping[Place, Sequence[Record]]) -> Iterable[str]:

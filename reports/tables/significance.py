@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.records import Record
 from reports.evidence import Evidence
-from reports.statistics.arrays import Floats
+from reports.statistics.bootstrap import METRICS
 from reports.statistics.crossed import crossed
+from reports.statistics.crossed_bootstrap import BOOTSTRAP_SEED, crossed_bootstrap
 from reports.statistics.multiplicity import adjust
 from reports.statistics.paired import paired_t
 from reports.tables.consistency import one_a_seed
@@ -18,10 +20,19 @@ from reports.tables.table import Entry, Table, percent
 LEVELS = ((0.01, "‡"), (0.05, "†"))
 ALPHA = 0.05
 CROSSED = "the two-way test over seeds and examples"
+BOOTSTRAP = "the paired bootstrap over seeds and examples"
 PAIRED = "the paired t-test over seeds"
 
 Where = tuple[str, float]  # task, budget
 Rivals = Mapping[str, Sequence[Record]]  # method -> its measurements, one a seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Answered:
+    """What one method answered: `labels` [examples], `classes` [seeds, examples]."""
+
+    labels: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +80,24 @@ def compared(rivals: Rivals, evidence: Evidence) -> Tested:
         return Tested(best, {}, "", "fewer than 2 seeds in common")
     paired = {method: [r for r in found if r.seed in seeds] for method, found in rivals.items()}
     others = [method for method in paired if method != best]
-    right, reason = _right(paired, evidence)
-    if right:
-        p = [crossed(right[best] - right[other]).p for other in others]
-    else:
-        values = {method: [record.value for record in found] for method, found in paired.items()}  # (seeds,)
-        p = [paired_t(values[best], values[other]).p for other in others]
-    adjusted = adjust(p, "the methods of one column, each against the best").adjusted
-    return Tested(best, dict(zip(others, adjusted, strict=True)), CROSSED if right else PAIRED, reason)
+    metric = " and ".join(sorted({record.metric for found in paired.values() for record in found}))
+    given, reason = _given(paired, evidence)
+    values = {method: [record.value for record in found] for method, found in paired.items()}  # (seeds,)
+
+    def tested(other: str) -> float:
+        if not given:
+            return paired_t(values[best], values[other]).p
+        labels = given[best].labels
+        first, second = given[best].classes, given[other].classes
+        if metric == "accuracy":
+            return crossed((first == labels).astype(np.float64) - (second == labels)).p
+        return crossed_bootstrap(labels, first, second, METRICS[metric], BOOTSTRAP_SEED).p
+
+    adjusted = adjust(
+        [tested(other) for other in others], "the methods of one column, each against the best"
+    ).adjusted
+    test = PAIRED if not given else CROSSED if metric == "accuracy" else f"{BOOTSTRAP} ({metric})"
+    return Tested(best, dict(zip(others, adjusted, strict=True)), test, reason)
 
 
 def _rivals(table: Table, records: Sequence[Record]) -> dict[Where, dict[str, list[Record]]]:
@@ -98,25 +119,22 @@ def _rivals(table: Table, records: Sequence[Record]) -> dict[Where, dict[str, li
     }
 
 
-def _right(rivals: Rivals, evidence: Evidence) -> tuple[dict[str, Floats], str]:
-    """Method -> correctness (seeds, examples); nothing, and why, where the two-way test cannot be used."""
-    metrics = sorted({record.metric for found in rivals.values() for record in found})
-    if metrics != ["accuracy"]:
-        return {}, f"{', '.join(metrics)} is no mean over examples"
-    right: dict[str, Floats] = {}
+def _given(rivals: Rivals, evidence: Evidence) -> tuple[dict[str, Answered], str]:
+    """Method -> what it answered; nothing, and why, where no test over seeds and examples can be used."""
+    answered: dict[str, Answered] = {}
     examples: set[str] = set()
     for method, found in rivals.items():
         rows = []
         for record in found:
-            looked = evidence.right(record)
+            looked = evidence.classes(record)
             if isinstance(looked, str):
                 return {}, looked
-            examples.add(looked[0])
-            rows.append(looked[1])
+            examples.add(looked.examples)
+            rows.append(looked)
         if len(examples) > 1:
             return {}, "predictions of different examples"
-        right[method] = np.asarray(rows, dtype=np.float64)
-    return right, ""
+        answered[method] = Answered(rows[0].labels, np.stack([row.given for row in rows]))
+    return answered, ""
 
 
 def _signed(entry: Entry, method: str, tested: Tested | None) -> Entry:
@@ -128,17 +146,32 @@ def _signed(entry: Entry, method: str, tested: Tested | None) -> Entry:
 
 
 def _legend(columns: Mapping[Where, Tested]) -> str:
-    tests = sorted({tested.test for tested in columns.values() if tested.test})
-    named = tests[0] if len(tests) == 1 else f"{CROSSED}; {PAIRED} where a note says so"
+    by_test: dict[str, dict[str, list[float]]] = {}
+    for (task, budget), tested in columns.items():
+        if tested.test:
+            by_test.setdefault(tested.test, {}).setdefault(task, []).append(budget)
+    if len(by_test) == 1:
+        named = f"Test: {next(iter(by_test))}"
+    else:
+        named = "Tests: " + "; ".join(f"{test}, of {_places(by_test, test)}" for test in sorted(by_test))
     signs = ", ".join(f"{sign} at {limit:g}" for limit, sign in reversed(LEVELS))
     return (
         f"{BEST.removesuffix('.')}, and what cannot be told from it at {ALPHA:g}. Worse than the best: {signs}. "
-        f"Test: {named}; p-values adjusted by Holm, the family being the methods of one column."
+        f"{named}; p-values adjusted by Holm, the family being the methods of one column."
+    )
+
+
+def _places(by_test: Mapping[str, Mapping[str, Sequence[float]]], test: str) -> str:
+    """The tasks of a test, with the budgets of those that have another test at other budgets."""
+    others = {task for name, tasks in by_test.items() if name != test for task in tasks}
+    return ", ".join(
+        f"{task} at {' and '.join(map(percent, budgets))}" if task in others else task
+        for task, budgets in by_test[test].items()
     )
 
 
 def _fallen(columns: Mapping[Where, Tested]) -> list[tuple[str, str]]:
-    """A sentence for each reason that columns were not tested by the two-way test."""
+    """A sentence for each reason that columns were not tested over seeds and examples."""
     reasons: dict[tuple[str, str], dict[str, list[float]]] = {}
     for (task, budget), tested in columns.items():
         if tested.reason:

@@ -129,6 +129,21 @@ function choices(rows, fields, change) {  // fields: [name, text, value(row), pr
 
 // The leaderboard
 
+const timed = board.cells.some((cell) => Object.keys(cell.latency).length);
+const milliseconds = (value) => `${Number(value.toPrecision(3))} ms`;
+const besides = (ratio) => (ratio === null ? "" : ` (${fixed(ratio, 2)})`);
+function latencies(cell) {
+  const found = Object.entries(cell.latency);
+  if (!found.length) return DASH;
+  const [[, [first, ratio]], ...rest] = found;
+  return [milliseconds(first) + besides(ratio),
+    ...rest.map(([size, [middle, share]]) => el("small", {}, `${size}: ${milliseconds(middle)}${besides(share)}`))];
+}
+function taskOf(task) {  // the name, and below it what tells it from others of that name
+  const at = task.indexOf(" (");
+  return at < 0 ? task : [task.slice(0, at), el("small", { class: "aside" }, task.slice(at + 2, -1))];
+}
+
 const showBoard = once(() => {
   const search = el("input", { type: "search", name: "search", autocomplete: "off" });
   const metrics = distinct(board.cells.flatMap((cell) => Object.keys(cell.scores)));
@@ -139,21 +154,25 @@ const showBoard = once(() => {
     ["budget", "Budget", (cell) => cell.budget, (budget) => share(Number(budget))],
     ["backbone", "Backbone", (cell) => settingOf(cell).backbone],
     ["protocol", "Protocol", (cell) => settingOf(cell).protocol],
+    ["state", "State", (cell) => cell.state],
   ], () => refresh());
   const score = (cell) => scoreOf(cell, metric.value);
   const table = sheet(byId("board-table"), [
     { head: "Method", value: fullName, show: (cell) => [
       el("a", { href: `#cell-${cell.id}` }, cell.label),
       cell.label === cell.method ? null : el("small", {}, cell.method)].filter(Boolean) },
-    { head: "Task", value: (cell) => settingOf(cell).task, show: (cell) => settingOf(cell).task },
+    { head: "Task", value: (cell) => settingOf(cell).task, show: (cell) => taskOf(settingOf(cell).task) },
     { head: "Budget", number: true, value: (cell) => cell.budget, show: (cell) => share(cell.budget) },
     { head: "Score", number: true, value: (cell) => score(cell)?.[0] ?? null, show: (cell) => {
       if (cell.fault) return [DASH, el("small", {}, "two versions of a seed")];
       return score(cell) ? [meanAndSpread(score(cell)), el("small", {}, metricOf(cell, metric.value))] : DASH;
     } },
+    { head: "State", value: (cell) => cell.state, show: (cell) => (cell.reasons.length
+      ? [cell.state, ...cell.reasons.map((one) => el("small", { class: "reason" }, one))] : cell.state) },
     { head: "n", number: true, value: (cell) => score(cell)?.[2] ?? null, show: (cell) => String(score(cell)?.[2] ?? DASH) },
-    { head: "Kept", number: true, value: (cell) => cell.kept, show: (cell) => `${fixed(cell.kept)} %` },
-    { head: "MACs", number: true, value: (cell) => cell.macs, show: (cell) => short(cell.macs) },
+    { head: "Kept", number: true, value: (cell) => cell.kept, show: (cell) => (cell.kept === null ? DASH : `${fixed(cell.kept)} %`) },
+    { head: "MACs", number: true, value: (cell) => cell.macs, show: (cell) => (cell.macs === null ? DASH : short(cell.macs)) },
+    ...(timed ? [{ head: "Latency", number: true, value: (cell) => cell.latency["1"]?.[0] ?? null, show: latencies }] : []),
     { head: "Rank", number: true, value: (cell) => cell.ranks.rank ?? null, show: (cell) => fixed(cell.ranks.rank, 0) },
     { head: "Family", value: (cell) => cell.family, show: (cell) => cell.family },
     { head: "Setting", wide: true, value: (cell) => `${settingOf(cell).backbone} ${settingOf(cell).protocol}`,
@@ -166,6 +185,7 @@ const showBoard = once(() => {
       && fullName(cell).toLowerCase().includes(wanted));
   }
   search.addEventListener("input", refresh);
+  byId("latency-note").hidden = !timed;
   byId("filters").append(labelled("Method contains", search), ...fields.map(([label]) => label), labelled("Metric", metric));
   refresh();
   return true;
@@ -217,7 +237,9 @@ const ACROSS = {
   kept: ["Encoder matrix weights kept (%)", (cell) => cell.kept],
   macs: ["Multiply-accumulates of one input", (cell) => cell.macs],
   parameters: ["Parameters of the whole model", (cell) => cell.parameters],
+  ...(timed ? { latency: ["Milliseconds of a forward pass, batch 1", (cell) => cell.latency["1"]?.[0] ?? null] } : {}),
 };
+const AGAINST = { kept: "weights kept", macs: "MACs", parameters: "parameters", latency: "latency" };
 // Named one by one: the library's usual set has a button that sends the data to a server.
 const BUTTONS = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const plots = { drawn: [] };
@@ -258,7 +280,7 @@ function figuresOf(found, across, metric) {
   const trade = lines(compressed, fullNameWithin(compressed), ACROSS[across][1], score, metric);
   const dense = found.filter((cell) => cell.reference && scoreOf(cell, metric));
   return [
-    { title: `${name} against ${across === "kept" ? "weights kept" : across === "macs" ? "MACs" : "parameters"}`,
+    { title: `${name} against ${AGAINST[across]}`,
       x: ACROSS[across][0], y: `${name} (points)`, log: true, lines: trade, front: front(trade),
       level: dense.map((cell) => [cell.label, scoreOf(cell, metric)[0]]),
       empty: "No compressed method has this metric in this setting." },
@@ -384,10 +406,17 @@ function confusion({ predictions }) {
     predictions.confusion.map((row, place) => [`label ${place}`, ...row.map(String)]), "Examples by label and answer",
     { class: "confusion" }), why);
 }
+function byLength({ predictions }) {
+  if (typeof predictions === "string") return [];
+  const name = "Right answers by length in word pieces";
+  if (!predictions.lengths.length) return [el("h4", {}, name), el("p", { class: "note" }, "No lengths: the predictions were stored without them.")];
+  return [el("h4", {}, name), plainTable(["Word pieces", "Examples", "Right", "Share"], predictions.lengths.map(([length, examples, right]) =>
+    [length, String(examples), String(right), `${fixed((100 * right) / examples)} %`]), name, { class: "confusion" })];
+}
 function details(run, provenances) {
   const { sizes, cost } = run;
   return el("details", { class: "group" }, el("summary", {}, el("h3", {}, `Seed ${run.seed}`), ` ${run.key.slice(0, 12)}`),
-    el("h4", {}, "Predictions"), confusion(run),
+    el("h4", {}, "Predictions"), confusion(run), ...byLength(run),
     el("h4", {}, "Metrics of every split (points)"),
     facts(Object.entries(run.metrics).flatMap(([split, metrics]) =>
       Object.entries(metrics).map(([name, value]) => [`${split}: ${name}`, fixed(value, 2)]))),
@@ -400,6 +429,11 @@ function details(run, provenances) {
     el("h4", {}, "Cost"), facts([
       ["Beyond tokenising and the dense teacher", duration(cost.seconds_marginal)], ["Alone, everything", duration(cost.seconds_standalone)],
       ["Peak memory", `${short(cost.peak_memory_bytes)}B`]]),
+    ...(run.latency ? [el("h4", {}, "Latency of a forward pass"), facts([
+      ...Object.entries(run.latency.batches).map(([size, one]) => [`Batch ${size}`,
+        `${milliseconds(one.median)} (quartiles ${milliseconds(one.lower_quartile)} to ${milliseconds(one.upper_quartile)})`]),
+      ["Measured", `${run.latency.repeats} passes of ${run.latency.length} word pieces, ${run.latency.precision}, `
+        + `${run.latency.device}, threads: ${run.latency.threads}`]])] : []),
     ...(run.notes.length ? [el("h4", {}, "Notes"), el("ul", {}, ...run.notes.map((note) => el("li", {}, note)))] : []),
     el("h4", {}, "Provenance"), facts([["Record", run.file], ["Key", run.key], ["Stage", run.stage], ...flat(provenances[run.provenance])]),
     el("details", {}, el("summary", {}, "Training protocol in full"), facts(flat(provenances[run.recipes]))));
@@ -419,11 +453,13 @@ function openCell(id) {
     el("div", { class: "bar" }, el("h2", { id: "cell-title" }, `${cell.label}, ${setting.task}${cell.reference ? "" : `, ${share(cell.budget)} kept`}`), close),
     el("div", { class: "body" },
       cell.fault ? el("p", { class: "warning" }, cell.fault) : null,
+      ...cell.reasons.map((one) => el("p", { class: "warning" }, one)),
       facts([...scores, ["Method", cell.method], ["Family", cell.family], ["Backbone", `${setting.backbone}, ${setting.fingerprints[0].slice(0, 12)}`],
-        ["Protocol", setting.protocol], ["Data", setting.fingerprints[1].slice(0, 12)], ["Weights kept", `${fixed(cell.kept, 2)} %`]]),
+        ["Protocol", setting.protocol], ["Data", setting.fingerprints[1].slice(0, 12)], ["Weights kept", cell.kept === null ? DASH : `${fixed(cell.kept, 2)} %`]]),
       el("details", {}, el("summary", {}, "Hyper-parameters"), facts(flat(knobs))),
       el("h3", {}, "Runs"),
-      plainTable(["Run", ...names, "Right answers", "As the dense model", "Own time", "Time alone"], rows, "Runs of this cell"),
+      rows.length ? plainTable(["Run", ...names, "Right answers", "As the dense model", "Own time", "Time alone"], rows, "Runs of this cell")
+        : el("p", { class: "note" }, "This cell has no run."),
       ...found.map((run) => details(run, provenances))));
   dialog.showModal();
   dialog.scrollTop = 0;
