@@ -103,7 +103,7 @@ def cells(options: Options) -> list[Cell]:
     """
     faults: list[str] = []
     encoder = _gather((options.backbone,), backbones.get, faults).get(options.backbone)
-    bound = _gather(options.tasks, lambda name: _bound(name, options.data), faults)
+    known = _gather(options.tasks, lambda name: bound(loaded(name, options.data)), faults)
     compressors = _gather(options.methods, methods.get, faults)
     budgets = _gather(options.budgets, Budget, faults)
     recipes: dict[str, TrainingProtocol] = {}
@@ -118,7 +118,7 @@ def cells(options: Options) -> list[Cell]:
     if encoder is None:
         raise UsageFault("; ".join(dict.fromkeys(faults)))
     found: list[Cell] = []
-    for task in (each for each in bound.values() if each.name in recipes):
+    for task in (each for each in known.values() if each.name in recipes):
         for text, method in compressors.items():
             for budget in [Budget(1.0)] if method.family is Family.REFERENCE else budgets.values():
                 for seed in options.seeds:
@@ -161,12 +161,13 @@ def _device() -> str:
 
 
 @cache
-def _loaded(name: str, location: str | None) -> TaskData:
+def loaded(name: str, location: str | None) -> TaskData:
+    """A task's data, read once a process."""
     return load(tasks.get(name), location)
 
 
-def _bound(name: str, location: str | None) -> BoundTask:
-    data = _loaded(name, location)
+def bound(data: TaskData) -> BoundTask:
+    """The contract's task of these data."""
     return BoundTask(data.task, data.fingerprint, len(data.splits[data.task.train_split]))
 
 
@@ -179,7 +180,7 @@ def sources(options: Options) -> dict[str, Any]:
     return {
         "encoders": {encoder.fingerprint: str(encoder.folder)},
         "tasks": {
-            _loaded(name, options.data).fingerprint: {"task": name, "location": location} for name in options.tasks
+            loaded(name, options.data).fingerprint: {"task": name, "location": location} for name in options.tasks
         },
     }
 
@@ -263,7 +264,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     if cell.sparse:
         sparse: Any = _manifest(store, cell.sparse).facts["average"]
         ranks |= {f"sparse_{name}": float(value) for name, value in sparse.items()}
-    setting, data = cell.setting, _loaded(cell.setting.task.name, options.data)
+    setting, data = cell.setting, loaded(cell.setting.task.name, options.data)
     encoder = backbones.get(options.backbone)
     definition = data.task
     record = Record(
