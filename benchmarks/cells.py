@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import cached_property
+from typing import Any
 
 from benchmarks.evaluate import Evaluate
 from benchmarks.inspection import Inspect
@@ -12,12 +13,41 @@ from methods.steps import encoded
 
 
 @dataclasses.dataclass(frozen=True)
+class Tuned:
+    """That a cell is measured with tuned values; `values` is empty where none were found or there are none to find.
+
+    Attributes:
+        selection: What they were chosen on, 'heldout' (training rows) or 'dev' (the development set).
+        label: How a table prints the method, whatever its values.
+        values: Names of fields and settings, with the values chosen.
+        note: A footnote; empty where there is nothing to say.
+    """
+
+    selection: str
+    label: str
+    values: tuple[tuple[str, Any], ...] = ()
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Cell:
     """One method in one setting. `method` is the name with overrides as the user wrote it."""
 
     method: str
     compressor: Compressor
     setting: Setting
+    tuned: Tuned | None = None
+
+    @property
+    def title(self) -> str:
+        """How a table prints the method."""
+        return self.tuned.label if self.tuned else self.compressor.title()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the cell's number must know of method and values."""
+        said = self.compressor.notes(self.setting)
+        return (*said, self.tuned.note) if self.tuned and self.tuned.note else said
 
     @cached_property
     def refused(self) -> str | None:
@@ -57,6 +87,7 @@ class Cell:
                 "seed": setting.seed,
                 "backbone": setting.backbone.fingerprint,
                 "task": setting.task.fingerprint,
+                **({"tuned": self.tuned.selection} if self.tuned else {}),
             }
         )
 

@@ -270,7 +270,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     record = Record(
         key=cell.key,
         method=cell.method,
-        label=cell.compressor.title(),
+        label=cell.title,
         family=cell.compressor.family.value,
         knobs=cell.compressor.knobs(),
         backbone=encoder.name,
@@ -299,7 +299,8 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             "encoder": encoder.origin,
             "computed": manifests[cell.stage.key].environment,
         },
-        notes=(*data.notes, *cell.compressor.notes(setting)),
+        notes=(*data.notes, *cell.notes),
+        tuned=None if cell.tuned is None else {"selection": cell.tuned.selection, "values": dict(cell.tuned.values)},
     )
     path = record.path(runs)
     predictions, spectra = path.with_suffix(".npz"), path.with_suffix(f".{SPECTRA}")

@@ -78,6 +78,8 @@ class Record:
     provenance: dict[str, Any]  # commit, package versions, device, threads, host kind, data origin
     notes: tuple[str, ...] = ()
     inspection: Inspection | None = None  # None: measured before matrices were looked at one by one
+    # with tuned values: what they were selected on ('heldout' or 'dev'), and which; None: no search was asked for
+    tuned: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     @property

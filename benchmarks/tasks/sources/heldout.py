@@ -87,5 +87,5 @@ def _taken(rows: Rows, chosen: npt.NDArray[np.bool_]) -> Rows:
     return Rows(
         ids=tuple(rows.ids[place] for place in places),
         texts=tuple(tuple(column[place] for place in places) for column in rows.texts),
-        labels=[rows.labels[place] for place in places],  # type: ignore[misc]  # all of one kind
+        labels=[rows.labels[place] for place in places],
     )
