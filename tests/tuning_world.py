@@ -70,7 +70,7 @@ class Workers:
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     found = Workers()
-    monkeypatch.setattr(runner, "run", lambda *args, **more: found.run(*args, **more))
+    monkeypatch.setattr(runner, "run", found.run)
     return found
 
 
