@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from reports import facts, faults
 
@@ -96,12 +97,35 @@ Paper = Annotated[
         "--paper/--no-paper", help="The paper's numbers beside ours; unless said, where it has any of the cells."
     ),
 ]
+TunedFile = Annotated[
+    str | None,
+    typer.Option(
+        "--tuned",
+        metavar="[FILE.json]",
+        help="Use the values that 'tune' chose; without a file those of the table.",
+        rich_help_panel=WHAT,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.", rich_help_panel=HOW)]
 
 STORE, RUNS = Path("results/store"), Path("results/runs")
+TABLE_FILE = "the table's own"
 
 
-@app.command()
+class FileOrNot(TyperCommand):
+    """A command whose option `--tuned` may stand alone: what follows is its file only if it ends in '.json'."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the file's place-holder where the option stands alone."""
+        words: list[str] = []
+        for place, word in enumerate(args):
+            words.append(word)
+            if word == "--tuned" and not "".join(args[place + 1 : place + 2]).endswith(".json"):
+                words.append(TABLE_FILE)
+        return super().parse_args(ctx, words)
+
+
+@app.command(cls=FileOrNot)
 def run(
     table: TableName,
     backbone: Backbone = "mini",
@@ -113,6 +137,7 @@ def run(
     protocol: Protocol = None,
     changes: Set = None,
     latency: Timed = False,
+    tuned: TunedFile = None,
     plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
@@ -127,8 +152,20 @@ def run(
         from reports import asked, output
         from reports.figures.picture import Picture
 
+        chosen = None if tuned is None else _tuned(tuned, table, runs)
         experiment = asked.Asked(
-            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), latency
+            table,
+            backbone,
+            data,
+            tasks,
+            methods,
+            budgets,
+            seeds,
+            protocol,
+            changes or (),
+            plugin or (),
+            latency,
+            chosen,
         ).experiment()
         results, drawn = experiment.measure(
             store, runs, jobs, retry_failed=retry_failed, engine=engine, packing=packing
@@ -211,6 +248,81 @@ def demo(
             output.show_table(drawn)
             output.show("", "Written:", *(f"  {path}" for path in written))
         _end(results)
+
+
+@app.command()
+def tune(
+    table: TableName,
+    backbone: Backbone = "mini",
+    data: Data = None,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    budgets: Budgets = None,
+    seeds: Seeds = None,
+    protocol: Protocol = None,
+    changes: Set = None,
+    plugin: Plugins = None,
+    trials: Annotated[int, typer.Option(help="Points tried for each cell of the table.", rich_help_panel=HOW)] = 18,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="HOURS", help="Training hours each cell's search may use.", rich_help_panel=HOW),
+    ] = None,
+    sampler: Annotated[
+        Literal["grid", "tpe", "random"], typer.Option(help="How points are chosen.", rich_help_panel=HOW)
+    ] = "tpe",
+    pruner: Annotated[
+        Literal["none", "median", "hyperband"],
+        typer.Option(help="Which trials end after one of their seeds.", rich_help_panel=HOW),
+    ] = "none",
+    select: Annotated[
+        Literal["heldout", "dev"],
+        typer.Option(help="Score on held-out training rows, or on the development set.", rich_help_panel=WHAT),
+    ] = "heldout",
+    seed: Annotated[int, typer.Option(help="Of the points and of the held-out rows.", rich_help_panel=HOW)] = 0,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Optuna storage; else an SQLite file beside the store.", rich_help_panel=WHERE
+        ),
+    ] = None,
+    store: Store = STORE,
+    runs: Runs = RUNS,
+    jobs: Jobs = 0,
+    retry_failed: Retry = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be tried and how long it takes.", rich_help_panel=HOW)
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Search each method's own space, all with equal budgets; the values chosen serve 'run --tuned'."""
+    with _told():
+        from benchmarks.tuning.search import Request
+        from reports import asked, output, tuned, tuning
+
+        with faults.usage(ValueError):
+            request = Request(trials, timeout, sampler, pruner, select, seed)
+        found = tuning.Tuning.asked(
+            asked.Asked(table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()),
+            request,
+        )
+        if dry_run:
+            expected = found.forecast(store, jobs)
+            if json:
+                _print_json(tuned.forecast_data(*expected))
+            else:
+                output.show(*tuned.forecast_words(*expected))
+            return
+        file = tuning.file_of(runs, table)
+        certificates, halted = found.run(store, storage, file, jobs, retry_failed=retry_failed)
+        if json:
+            _print_json({"written": file, "halted": halted, "certificate": tuned.as_data(certificates)})
+        else:
+            output.show(*tuned.words(certificates))
+            _say(f"written: {file}")
+        for reason in halted:
+            _say(f"{reason}; the same command asks its trial again")
+        if halted:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -540,6 +652,13 @@ def _told(stopped: str = STOPPED) -> Iterator[None]:
             raise
         _say(str(fault))
         raise typer.Exit(status) from None
+
+
+def _tuned(given: str, table: str, runs: Path) -> Path:
+    """The file of chosen values: the one given, or the table's."""
+    from reports import tuning
+
+    return tuning.file_of(runs, table) if given == TABLE_FILE else Path(given)
 
 
 def _end(results: "Results") -> None:

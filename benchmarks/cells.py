@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import cached_property
+from typing import Any
 
 from benchmarks.evaluate import Evaluate
 from benchmarks.inspection import Inspect
@@ -10,6 +11,23 @@ from methods.contract import Compressor, Setting
 from methods.stages.prune import Prune
 from methods.stages.stage import Stage, digest
 from methods.steps import encoded
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """That a cell is measured with tuned values; `values` is empty where none were found or there are none to find.
+
+    Attributes:
+        selection: What they were chosen on, 'heldout' (training rows) or 'dev' (the development set).
+        label: How a table prints the method, whatever its values.
+        values: Names of fields and settings, with the values chosen.
+        note: A footnote; empty where there is nothing to say.
+    """
+
+    selection: str
+    label: str
+    values: tuple[tuple[str, Any], ...] = ()
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +41,18 @@ class Cell:
     compressor: Compressor
     setting: Setting
     timed: bool = False
+    tuned: Tuned | None = None
+
+    @property
+    def title(self) -> str:
+        """How a table prints the method."""
+        return self.tuned.label if self.tuned else self.compressor.title()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the cell's number must know of method and values."""
+        said = self.compressor.notes(self.setting)
+        return (*said, self.tuned.note) if self.tuned and self.tuned.note else said
 
     @cached_property
     def refused(self) -> str | None:
@@ -72,6 +102,7 @@ class Cell:
                 "seed": setting.seed,
                 "backbone": setting.backbone.fingerprint,
                 "task": setting.task.fingerprint,
+                **({"tuned": self.tuned.selection} if self.tuned else {}),
             }
         )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from optuna.distributions import BaseDistribution
 from safetensors.torch import load_file
 
 import methods
@@ -17,7 +16,7 @@ from benchmarks.cells import Cell
 from benchmarks.engines.local import slots
 from benchmarks.evaluate import PREDICTIONS
 from benchmarks.store import Store
-from methods import models
+from methods import models, space
 from methods.contract import Budget, Compressor, Family, Setting
 from methods.stages import parts
 from methods.stages.stage import Stage
@@ -168,11 +167,9 @@ def _class_data(method: Compressor) -> str:
     faults = []
     if not method.label.strip() or not method.source.strip():
         faults.append("label and source are texts, got an empty one")
-    unknown = sorted(set(method.space) - set(method.knobs()))
-    if unknown:
-        faults.append(f"space names fields, got {', '.join(unknown)}; the fields are {', '.join(method.knobs())}")
-    if not all(isinstance(each, BaseDistribution) for each in method.space.values()):
-        faults.append("space maps fields to optuna distributions")
+    faults += space.faults(method)
+    if not set(method.searched()) <= set(method.space):
+        faults.append("searched() is a part of space")
     if not all(isinstance(reason, str) and reason.strip() for reason in method.refuses.values()):
         faults.append("refuses maps task kinds to reasons")
     if faults:

@@ -105,7 +105,7 @@ def cells(options: Options) -> list[Cell]:
     """
     faults: list[str] = []
     encoder = _gather((options.backbone,), backbones.get, faults).get(options.backbone)
-    bound = _gather(options.tasks, lambda name: _bound(name, options.data), faults)
+    known = _gather(options.tasks, lambda name: bound(loaded(name, options.data)), faults)
     compressors = _gather(options.methods, methods.get, faults)
     budgets = _gather(options.budgets, Budget, faults)
     recipes: dict[str, TrainingProtocol] = {}
@@ -122,7 +122,7 @@ def cells(options: Options) -> list[Cell]:
     others = _gather(compressors, lambda text: inputs.encoders(compressors[text], encoder), faults)
     texts = _gather(compressors, lambda text: inputs.texts(compressors[text]), faults)
     found: list[Cell] = []
-    for task in (each for each in bound.values() if each.name in recipes):
+    for task in (each for each in known.values() if each.name in recipes):
         for text in (each for each in compressors if each in others and each in texts):
             method = compressors[text]
             for budget in [Budget(1.0)] if method.family is Family.REFERENCE else budgets.values():
@@ -132,7 +132,7 @@ def cells(options: Options) -> list[Cell]:
                     )
                     found.append(Cell(text, method, setting, options.latency))
     _gather(
-        [(text, task) for text in others if others[text] for task in bound],
+        [(text, task) for text in others if others[text] for task in known],
         lambda pair: inputs.check_lengths(compressors[pair[0]], others[pair[0]].values(), tasks.get(pair[1])),
         faults,
     )
@@ -173,12 +173,13 @@ def _device() -> str:
 
 
 @cache
-def _loaded(name: str, location: str | None) -> TaskData:
+def loaded(name: str, location: str | None) -> TaskData:
+    """A task's data, read once a process."""
     return load(tasks.get(name), location)
 
 
-def _bound(name: str, location: str | None) -> BoundTask:
-    data = _loaded(name, location)
+def bound(data: TaskData) -> BoundTask:
+    """The contract's task of these data."""
     return BoundTask(data.task, data.fingerprint, len(data.splits[data.task.train_split]))
 
 
@@ -193,7 +194,7 @@ def sources(options: Options) -> dict[str, Any]:
         "encoders": {**more["encoders"], encoder.fingerprint: str(encoder.folder)},
         "corpora": more["corpora"],
         "tasks": {
-            _loaded(name, options.data).fingerprint: {"task": name, "location": location} for name in options.tasks
+            loaded(name, options.data).fingerprint: {"task": name, "location": location} for name in options.tasks
         },
     }
 
@@ -284,13 +285,13 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     if cell.sparse:
         sparse: Any = _manifest(store, cell.sparse).facts["average"]
         ranks |= {f"sparse_{name}": float(value) for name, value in sparse.items()}
-    setting, data = cell.setting, _loaded(cell.setting.task.name, options.data)
+    setting, data = cell.setting, loaded(cell.setting.task.name, options.data)
     encoder = backbones.get(options.backbone)
     definition = data.task
     record = Record(
         key=cell.key,
         method=cell.method,
-        label=cell.compressor.title(),
+        label=cell.title,
         family=cell.compressor.family.value,
         knobs=cell.compressor.knobs(),
         backbone=encoder.name,
@@ -320,8 +321,9 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             **_inputs(setting),
             "computed": manifests[cell.stage.key].environment,
         },
-        notes=(*data.notes, *cell.compressor.notes(setting)),
         latency=_latency(store, cell),
+        notes=(*data.notes, *cell.notes),
+        tuned=None if cell.tuned is None else {"selection": cell.tuned.selection, "values": dict(cell.tuned.values)},
     )
     path = record.path(runs)
     predictions, spectra = path.with_suffix(".npz"), path.with_suffix(f".{SPECTRA}")
@@ -363,7 +365,7 @@ def _note_gap(
     cell: Cell, state: gaps.State, reason: str, runs: Path, options: Options, events: Callable[[Event], None]
 ) -> None:
     """Keep why a cell has no record, for reports that are made later; a disk that is full is said and no more."""
-    metric = _loaded(cell.setting.task.name, options.data).task.metric
+    metric = loaded(cell.setting.task.name, options.data).task.metric
     try:
         gaps.of_cell(cell, metric, state, reason).write(runs)
     except OSError as fault:

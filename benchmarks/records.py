@@ -96,6 +96,8 @@ class Record:
     notes: tuple[str, ...] = ()
     inspection: Inspection | None = None  # None: measured before matrices were looked at one by one
     latency: Latency | None = None  # None: not asked for
+    # with tuned values: what they were selected on ('heldout' or 'dev'), and which; None: no search was asked for
+    tuned: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     @property

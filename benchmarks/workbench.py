@@ -12,8 +12,8 @@ from methods.stages.stage import Json, Rows, Stage
 
 Sources: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Where data and encoders are, as JSON: `{"encoders": {fingerprint: location}, "tasks": {fingerprint:
-{"task": name, "location": folder, "hub" or None}}, "corpora": {fingerprint: 'mini', location or hub id}}`. No part of
-any key."""
+{"task": name, "location": folder, "hub" or None, "heldout": fields of a `Slice` where training rows are held out}},
+"corpora": {fingerprint: 'mini', location or hub id}}`. No part of any key."""
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of one stage
 NOTE_INTERVAL = 1.0  # seconds between two progress files
@@ -149,6 +149,8 @@ class StageWorkbench:
 
             source = self._source("tasks", fingerprint)
             data = sources.load(tasks.get(source["task"]), source["location"])
+            if "heldout" in source:
+                data = sources.divide(data, sources.Slice(**source["heldout"]))
             if data.fingerprint != fingerprint:
                 raise ValueError(
                     f"{source['task']}: the data is what the run was planned with, {fingerprint[:12]}, "

@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from methods import space
 from methods.contract import Compressor
 
 ENTRY_POINTS = "weighin.methods"
@@ -40,6 +41,9 @@ def _add(found: dict[str, Compressor], methods: Mapping[str, Compressor], origin
     for name, method in methods.items():
         if not isinstance(method, Compressor):
             raise TypeError(f"{origin}: METHODS maps names to Compressor values, got {name}={type(method).__name__}")
+        wrong = space.faults(method)
+        if wrong:
+            raise ValueError(f"{origin}: {name}: " + "; ".join(wrong))
         if name in found:
             raise ValueError(f"{origin}: a method's name is unique, {name!r} is taken; choose another")
         found[name] = method
@@ -56,17 +60,29 @@ def get(text: str) -> Compressor:
     Raises:
         UnknownMethodError: the name is not registered, a knob does not exist, or a value is refused.
     """
-    match = re.fullmatch(r"\s*([\w.+-]+)\s*(?:\((.*)\))?\s*", text, flags=re.DOTALL)
-    if match is None:
-        raise UnknownMethodError(f"a method is written name or name(knob=value, ...), got {text!r}")
-    name, knobs = match[1], match[2]
+    name, knobs = _parted(text)
     methods = available()
     if name not in methods:
         near = difflib.get_close_matches(name, methods, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise UnknownMethodError(f"unknown method {name!r}{hint}; known: {', '.join(methods)}")
     method = methods[name]
-    return dataclasses.replace(method, **_knobs(name, method, knobs)) if knobs and knobs.strip() else method
+    return dataclasses.replace(method, **_knobs(name, method, knobs)) if knobs.strip() else method
+
+
+def given(text: str) -> Mapping[str, Any]:
+    """The knobs that a text such as `lpaf(rank=260)` sets; raises as `get` does."""
+    get(text)
+    name, knobs = _parted(text)
+    return _knobs(name, available()[name], knobs) if knobs.strip() else {}
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Name and knobs of a method as it was written."""
+    match = re.fullmatch(r"\s*([\w.+-]+)\s*(?:\((.*)\))?\s*", text, flags=re.DOTALL)
+    if match is None:
+        raise UnknownMethodError(f"a method is written name or name(knob=value, ...), got {text!r}")
+    return match[1], match[2] or ""
 
 
 def _knobs(name: str, method: Compressor, text: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from methods.contract import Compressor, Family, Setting
 from methods.movement import MovementPruning, SoftMovementPruning
+from methods.space import LEARNING_RATES
 from methods.stages.movement import Contrast
 from methods.stages.stage import Stage
 from methods.steps import dense
@@ -42,6 +43,7 @@ class CAP(Compressor):
         "unsupervised": FloatDistribution(0.01, 1.0, log=True),
         "supervised": FloatDistribution(1.0, 30.0, log=True),
         "temperature": CategoricalDistribution((0.1, 0.3)),
+        "lr": LEARNING_RATES,
     }
 
     def plan(self, setting: Setting) -> Stage:

@@ -11,6 +11,7 @@ from torch import Tensor
 from methods import students
 from methods.contract import Compressor, Distillation, Family, Setting
 from methods.ops import relations
+from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.stages.student import Shallow
@@ -89,6 +90,7 @@ class CKD(Compressor):
     space: ClassVar[Mapping[str, Any]] = {
         "pairs": CategoricalDistribution((1.0, 10.0, 100.0)),
         "angles": CategoricalDistribution((1.0, 10.0, 100.0)),
+        "lr": LEARNING_RATES,
     }
     excess: ClassVar[float] = students.LAYER_EXCESS
 

@@ -247,7 +247,7 @@ class Compressor(ABC):
     source: ClassVar[str]
     """Paper, section, official repository."""
     space: ClassVar[Mapping[str, Any]] = {}
-    """What may be tuned: field name -> optuna distribution."""
+    """What may be tuned: field name, or setting of the protocol (`lr`, `retrain.epochs`) -> optuna distribution."""
     refuses: ClassVar[Mapping[str, str]] = {}
     """Task kinds this method has no answer for -> the reason, which the table prints."""
 
@@ -284,6 +284,10 @@ class Compressor(ABC):
     def corpora(self) -> tuple[str, ...]:
         """Texts it reads beside the task's rows, each 'mini', a file, a folder or a hub id; as `encoders`."""
         return ()
+
+    def searched(self) -> Mapping[str, Any]:
+        """The part of `space` that does something for this value. Override where a knob can be idle."""
+        return self.space
 
     def knobs(self) -> dict[str, Any]:
         """The hyper-parameters as a plain dictionary."""

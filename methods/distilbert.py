@@ -1,12 +1,14 @@
 """DistilBERT: a student of half the layers, then fine-tuned (Sanh et al., 2019)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from methods import students
 from methods.beginnings import Beginning
 from methods.contract import Compressor, Distillation, Family, Setting
 from methods.ops.pretraining import Weights
+from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil
 from methods.stages.retrain import Retrain
 from methods.stages.stage import Stage
@@ -38,6 +40,7 @@ class DistilBERT(Compressor):
     source: ClassVar[str] = (
         "Sanh et al. 2019 (arXiv 1910.01108), sections 2-3; huggingface/transformers-research-projects, distillation"
     )
+    space: ClassVar[Mapping[str, Any]] = {"lr": LEARNING_RATES}
     excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from optuna.distributions import CategoricalDistribution
 
 from methods.contract import Compressor, Family, Setting
+from methods.space import LEARNING_RATES
 from methods.stages.factorize import Factorize, FisherWeighting
 from methods.stages.fisher import Fisher
 from methods.stages.retrain import Retrain
@@ -30,7 +31,11 @@ class FWSVD(Compressor):
     label: ClassVar[str] = "FWSVD"
     family: ClassVar[Family] = Family.FACTORIZATION
     source: ClassVar[str] = "Hsu et al., ICLR 2022 (arXiv 2207.00112), sections 3-4; no official code found"
-    space: ClassVar[Mapping[str, Any]] = {"side": CategoricalDistribution(("row", "col"))}
+    space: ClassVar[Mapping[str, Any]] = {
+        "side": CategoricalDistribution(("row", "col")),
+        "gamma": CategoricalDistribution((0.25, 0.5, 1.0)),
+        "lr": LEARNING_RATES,
+    }
 
     def __post_init__(self) -> None:
         """Refuse a pass over nothing."""

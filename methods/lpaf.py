@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from optuna.distributions import CategoricalDistribution
 
 from methods.contract import Compressor, Family, Setting
+from methods.space import LEARNING_RATES
 from methods.stages.factorize import Factorize, Weighting
 from methods.stages.prune import Score
 from methods.stages.retrain import Mixing, Retrain
@@ -49,7 +50,9 @@ class LPAF(Compressor):
     source: ClassVar[str] = "Ren & Zhu, LREC-COLING 2024 (arXiv 2306.14152), sections 4-5; no official code"
     space: ClassVar[Mapping[str, Any]] = {
         "v": CategoricalDistribution((0.5, 0.25, 0.1)),
+        # 0.1 is not in the set the paper says it searched, and is its best at rank 260 (Table 7).
         "p_init": CategoricalDistribution((0.7, 0.5, 0.3, 0.1)),
+        "lr": LEARNING_RATES,
     }
 
     def __post_init__(self) -> None:
@@ -100,6 +103,12 @@ class LPAF(Compressor):
         """V and p_init: the values given, else SST-2's optima for the nearest of the paper's budgets."""
         v, p_init = next((v, p) for floor, v, p in SST2_OPTIMA if kept >= floor)
         return (v if self.v is None else self.v, p_init if self.p_init is None else self.p_init)
+
+    def searched(self) -> Mapping[str, Any]:
+        """Without a step its knob is idle."""
+        idle = set() if self.first_order_pruning else {"v"}
+        idle |= set() if self.mixed_rank and self.retrained else {"p_init"}
+        return {name: values for name, values in self.space.items() if name not in idle}
 
     def title(self) -> str:
         """The label, the steps that are left out as the paper writes them, and the knobs that differ."""

@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution
 from methods import students
 from methods.contract import Compressor, Family, Setting
 from methods.ops.teachable import Soft
+from methods.space import LEARNING_RATES
 from methods.stages.stage import Stage
 from methods.stages.teach import Lessons, Teach
 from methods.steps import dense, encoded
@@ -41,6 +42,7 @@ class MetaDistil(Compressor):
         "teacher_rate": CategoricalDistribution((0.05, 0.2)),
         "distance": CategoricalDistribution(("probabilities", "divergence")),
         "temperature": CategoricalDistribution((2.0, 5.0)),
+        "lr": LEARNING_RATES,
     }
     refuses: ClassVar[Mapping[str, str]] = {
         "regression": "its loss compares class probabilities, and a score has none",

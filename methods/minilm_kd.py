@@ -1,7 +1,8 @@
 """MiniLM's distillation: how the last layer's tokens attend and how their values relate (Wang et al., 2020)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from methods import students
 from methods.beginnings import Beginning
 from methods.contract import Compressor, Family, Setting
 from methods.ops.matching import regrouped, relation_divergence, relations
+from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
@@ -101,6 +103,7 @@ class MiniLM(Compressor):
     source: ClassVar[str] = (
         "Wang et al., NeurIPS 2020 (arXiv 2002.10957), section 3; Wang et al. 2021 (arXiv 2012.15828)"
     )
+    space: ClassVar[Mapping[str, Any]] = {"lr": LEARNING_RATES}
     excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:

@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from methods.contract import Compressor, Family, Setting
 from methods.ops.masking import Scope
 from methods.ops.movement import FLOOR, floor_count
+from methods.space import LEARNING_RATES
 from methods.stages.movement import MovementPrune
 from methods.stages.prune import Schedule
 from methods.steps import encoded, teacher_logits
@@ -37,6 +38,7 @@ class MovementPruning(Compressor):
     space: ClassVar[Mapping[str, Any]] = {
         "scope": CategoricalDistribution(("local", "global")),
         "score_learning_rate": FloatDistribution(1e-3, 1e-1, log=True),
+        "lr": LEARNING_RATES,
     }
 
     def plan(self, setting: Setting) -> MovementPrune:
@@ -67,6 +69,7 @@ class SoftMovementPruning(Compressor):
     space: ClassVar[Mapping[str, Any]] = {
         "penalty": FloatDistribution(0.1, 1000.0, log=True),
         "score_learning_rate": FloatDistribution(1e-3, 1e-1, log=True),
+        "lr": LEARNING_RATES,
     }
 
     def plan(self, setting: Setting) -> MovementPrune:

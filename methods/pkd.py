@@ -11,6 +11,7 @@ from torch import Tensor
 from methods import students
 from methods.contract import Compressor, Distillation, Family, Setting
 from methods.ops.matching import patience
+from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
@@ -89,7 +90,10 @@ class PKD(Compressor):
     label: ClassVar[str] = "PKD"
     family: ClassVar[Family] = Family.TASK_DISTILLATION
     source: ClassVar[str] = "Sun et al., EMNLP 2019 (intersun/PKD-for-BERT-Model-Compression), src/KD_loss.py"
-    space: ClassVar[Mapping[str, Any]] = {"beta": CategoricalDistribution((10.0, 100.0, 500.0, 1000.0))}
+    space: ClassVar[Mapping[str, Any]] = {
+        "beta": CategoricalDistribution((10.0, 100.0, 500.0, 1000.0)),
+        "lr": LEARNING_RATES,
+    }
     excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:

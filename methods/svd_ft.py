@@ -1,9 +1,13 @@
 """SVD_Ft: truncated SVD of the fine-tuned encoder, then re-training (Ben Noach & Goldberg, AACL 2020)."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from optuna.distributions import CategoricalDistribution
 
 from methods.contract import Compressor, Family, Setting
+from methods.space import LEARNING_RATES
 from methods.stages.factorize import Factorize
 from methods.stages.retrain import Retrain
 from methods.stages.stage import Stage
@@ -28,10 +32,16 @@ class SVDFt(Compressor):
         "Ben Noach & Goldberg, AACL 2020; re-training as the LPAF paper, section 5.1.2-5.1.3; no official code found"
     )
 
+    space: ClassVar[Mapping[str, Any]] = {"features": CategoricalDistribution((0.1, 1.0, 10.0)), "lr": LEARNING_RATES}
+
     def __post_init__(self) -> None:
         """Refuse a negative weight."""
         if self.features < 0:
             raise ValueError(f"SVD_Ft: features is a weight >= 0, got {self.features}; 0 distils logits alone")
+
+    def searched(self) -> Mapping[str, Any]:
+        """Without features there is no weight of theirs to search."""
+        return {name: values for name, values in self.space.items() if name != "features" or self.features}
 
     def title(self) -> str:
         """The label, and whether features are distilled."""

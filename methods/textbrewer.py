@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from optuna.distributions import CategoricalDistribution
 from torch import Tensor, nn
 
 from methods import students
 from methods.contract import Compressor, Distillation, Family, Setting, derive
+from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
@@ -112,6 +114,10 @@ class TextBrewer(Compressor):
     label: ClassVar[str] = "TextBrewer"
     family: ClassVar[Family] = Family.TASK_DISTILLATION
     source: ClassVar[str] = "Yang et al., ACL 2020 demonstrations (airaria/TextBrewer), presets and losses"
+    space: ClassVar[Mapping[str, Any]] = {
+        "distillation.temperature": CategoricalDistribution((2.0, 4.0, 8.0)),
+        "lr": LEARNING_RATES,
+    }
     excess: ClassVar[float] = students.LAYER_EXCESS
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution
 from methods import students
 from methods.contract import Compressor, Family, Setting
 from methods.ops.replacement import module_size
+from methods.space import LEARNING_RATES
 from methods.stages.replace import Replace
 from methods.stages.stage import Stage
 from methods.stages.student import Shallow
@@ -30,6 +31,7 @@ class Theseus(Compressor):
     space: ClassVar[Mapping[str, Any]] = {
         "rate": CategoricalDistribution((0.1, 0.3, 0.5)),
         "until": CategoricalDistribution((1 / 3, 2 / 3)),
+        "lr": LEARNING_RATES,
     }
     excess: ClassVar[float] = students.LAYER_EXCESS
 

@@ -1,7 +1,8 @@
 """TinyBERT: the teacher's embeddings, states and attention first, its answers after (Jiao et al., 2020)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from methods import students
 from methods.beginnings import Beginning
 from methods.contract import Compressor, Distillation, Family, Kind, Setting
 from methods.ops.matching import Counted, hidden_error, score_error
+from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
@@ -109,6 +111,7 @@ class TinyBERT(Compressor):
         "Jiao et al., Findings of EMNLP 2020 (arXiv 1909.10351), section 3; "
         "huawei-noah/Pretrained-Language-Model, TinyBERT/task_distill.py"
     )
+    space: ClassVar[Mapping[str, Any]] = {"lr": LEARNING_RATES}
     excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from optuna.distributions import CategoricalDistribution
 
 from methods.contract import Compressor, Family, Setting
+from methods.space import LEARNING_RATES
 from methods.stages.prune import Score
 from methods.stages.stage import Stage
 from methods.steps import pruned
@@ -22,7 +23,10 @@ class MagnitudePruning(Compressor):
     label: ClassVar[str] = "UP_zero"
     family: ClassVar[Family] = Family.UNSTRUCTURED_PRUNING
     source: ClassVar[str] = "Han et al. 2015; Zhu & Gupta 2017; the LPAF paper, sections 2.2 and 3"
-    space: ClassVar[Mapping[str, Any]] = {"scope": CategoricalDistribution(("global", "local"))}
+    space: ClassVar[Mapping[str, Any]] = {
+        "scope": CategoricalDistribution(("global", "local")),
+        "lr": LEARNING_RATES,
+    }
 
     def plan(self, setting: Setting) -> Stage:
         """Prune to the budget."""
@@ -44,13 +48,21 @@ class FirstOrderPruning(Compressor):
         "Zhang et al., ICML 2022 (QingruZhang/PLATON), UP_first with beta2 = 1; the LPAF paper, sections 2.2 and 3, "
         "and its authors' answer to reviewer 2"
     )
-    space: ClassVar[Mapping[str, Any]] = {"scope": CategoricalDistribution(("global", "local"))}
+    space: ClassVar[Mapping[str, Any]] = {
+        "scope": CategoricalDistribution(("global", "local")),
+        "uncertainty": CategoricalDistribution((0.85, 0.9, 0.95)),
+        "lr": LEARNING_RATES,
+    }
 
     def plan(self, setting: Setting) -> Stage:
         """Prune to the budget."""
         return pruned(
             setting, setting.budget.kept, Score("first", self.beta, self.window, self.scope, self.uncertainty)
         )
+
+    def searched(self) -> Mapping[str, Any]:
+        """Without the factor it is UP_first, whose score has none to search."""
+        return {name: values for name, values in self.space.items() if name != "uncertainty" or self.uncertainty < 1}
 
     def title(self) -> str:
         """PLATON where its factor takes part."""

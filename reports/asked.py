@@ -33,6 +33,7 @@ class Asked:
     changes: Sequence[str] = ()
     plugins: Sequence[Path] = ()
     latency: bool = False
+    tuned: Path | None = None  # a file of chosen values
 
     def experiment(self) -> "Experiment":
         """The experiment that was asked for; plugins are loaded on the way.
@@ -44,9 +45,19 @@ class Asked:
         plugins.load(self.plugins)
         options = self._options(blueprint)
         try:
-            return Experiment(blueprint, options, experiment.cells(options), tuple(self.plugins))
+            cells = experiment.cells(options)
         except experiment.UsageFault as fault:
             raise UsageError(str(fault)) from fault
+        if self.tuned is not None:
+            from benchmarks.tuning import chosen  # optuna's storages take their time
+
+            with usage(chosen.ChosenFault):
+                cells = chosen.tuned(cells, chosen.read(self.tuned))
+        return Experiment(blueprint, options, cells, tuple(self.plugins))
+
+    def usual_seed(self) -> str:
+        """The first seed of the table or figure, as it would be typed."""
+        return str(blueprints.get(self.table).defaults.seeds[0])
 
     def _options(self, blueprint: tables.Blueprint | figures.Blueprint) -> Options:
         wrong: list[str] = []

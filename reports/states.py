@@ -41,10 +41,11 @@ def of_plan(plan: Plan, purposes: Mapping[str, str], cells: int, refused: int) -
         f"{plan.count('cached')} stored, {plan.count('missing')} to do, {plan.count('running')} running elsewhere, "
         f"{plan.count('failed')} failed before."
     )
-    yield f"Expected time with {plan.jobs} at a time: {_foretold(plan)}."
+    yield f"Expected time with {plan.jobs} at a time: {foretold(plan)}."
 
 
-def _foretold(plan: Plan) -> str:
+def foretold(plan: Plan) -> str:
+    """The expected time in words, as far as it is known."""
     ahead = len(plan.stages) - plan.count("cached")
     if ahead and plan.unmeasured == ahead:
         return "unknown, for no stage like these was ever measured here"

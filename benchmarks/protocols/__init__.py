@@ -33,6 +33,12 @@ def available() -> dict[str, str]:
     return {path.stem: tomllib.loads(path.read_text("utf-8"))["about"] for path in sorted(FOLDER.glob("*.toml"))}
 
 
+def choices(name: str) -> dict[str, tuple[Any, ...]]:
+    """What a search tries for a setting, in place of what methods name: learning rates fit an encoder."""
+    data = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
+    return {setting: tuple(values) for setting, values in data.get("space", {}).items()}
+
+
 def resolve(name: str, task: str, overrides: Mapping[str, str], precision: Precision) -> TrainingProtocol:
     """The recipes of one task under a protocol.
 

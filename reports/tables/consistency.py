@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from benchmarks.records import Record
+from methods.space import targets
 
 
 class MixedRecordsError(ValueError):
@@ -31,15 +32,24 @@ def check(records: Sequence[Record]) -> None:
             "a task has one metric",
         )
         faults += _recipes(records)
+        searched = _searched(records)
         faults += _same(
             records,
             lambda r: r.method,
-            lambda r: frozen(r.knobs),
+            lambda r: frozen({name: value for name, value in r.knobs.items() if name not in searched[r.method]}),
             lambda r: str(r.knobs),
             "a row has one set of hyper-parameters",
         )
     if faults:
         raise MixedRecordsError("\n".join(faults))
+
+
+def _searched(records: Iterable[Record]) -> dict[str, set[str]]:
+    """Method -> what was tuned for any of its cells, which may differ from cell to cell: footnotes say how."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        found.setdefault(record.method, set()).update((record.tuned or {}).get("values", {}))
+    return found
 
 
 def one_a_seed(records: Iterable[Record]) -> list[Record]:
@@ -88,12 +98,15 @@ def _same(
 
 
 def _recipes(records: Sequence[Record]) -> list[str]:
-    """Recipes may differ between tasks, never within one; the fault says in which values."""
+    """Recipes may differ between tasks, never within one but for tuned settings; the fault says in which values."""
     faults = []
     first: dict[str, Record] = {}
+    tuned = {target for names in _searched(records).values() for name in names for target in targets(name)}
     for record in records:
         known = first.setdefault(record.task, record)
-        differing = _differences(known.recipes, record.recipes)
+        differing = [
+            found for found in _differences(known.recipes, record.recipes) if _written(found[0]) not in tuned
+        ]
         if differing:
             faults.append(
                 f"a task has one recipe ({record.task}, protocol {record.protocol}), got "
@@ -110,6 +123,11 @@ def _differences(one: Any, other: Any, where: str = "") -> list[tuple[str, Any, 
             for found in _differences(one.get(key), other.get(key), f"{where}.{key}" if where else key)
         ]
     return [] if frozen(one) == frozen(other) else [(where, one, other)]
+
+
+def _written(where: str) -> str:
+    """A place in the recipes as `methods.space` names it."""
+    return where.replace("prune_", "pruning.", 1) if where.startswith("prune_") else where
 
 
 def _backbone(record: Record) -> str:

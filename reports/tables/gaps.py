@@ -23,7 +23,7 @@ def gaps(cells: Iterable[Cell], refused: Mapping[str, str], failed: Mapping[str,
             found.append(
                 Gap(
                     method=cell.method,
-                    label=cell.compressor.title(),
+                    label=cell.title,
                     family=cell.compressor.family.value,
                     task=cell.setting.task.name,
                     budget=cell.setting.budget.kept,

@@ -7,10 +7,11 @@ from benchmarks.tasks.sources.checks import check_rows, official_notes, repetiti
 from benchmarks.tasks.sources.findings import DataError, Findings
 from benchmarks.tasks.sources.folder import read_folder
 from benchmarks.tasks.sources.generated import read_generated
+from benchmarks.tasks.sources.heldout import HELD, Slice, divide
 from benchmarks.tasks.sources.hub import read_hub
 from benchmarks.tasks.sources.rows import RawSplit, Rows, TaskData, fingerprint
 
-__all__ = ["DataError", "Rows", "TaskData", "fingerprint", "load"]
+__all__ = ["HELD", "DataError", "Rows", "Slice", "TaskData", "divide", "fingerprint", "load"]
 
 HUB = "hub"
 
