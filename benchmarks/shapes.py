@@ -55,10 +55,15 @@ def _items(value: Any, hint: Any, where: str) -> typing.Iterator[str]:
     """Of `dict[str, X]`, an object in JSON, and `tuple[X, ...]`, a list."""
     mapping = typing.get_origin(hint) is dict
     inner = typing.get_args(hint)[1 if mapping else 0]
-    if not isinstance(value, dict if mapping else list):
+    items: typing.Iterable[tuple[typing.Any, typing.Any]]
+    if mapping and isinstance(value, dict):
+        items = value.items()
+    elif not mapping and isinstance(value, list):
+        items = enumerate(value)
+    else:
         yield _told(where, "an object" if mapping else "a list", value)
         return
-    for name, item in value.items() if mapping else enumerate(value):
+    for name, item in items:
         yield from _differences(item, inner, f"{where}.{str(name)[:60]}")
 
 

@@ -144,7 +144,8 @@ def _with(cell: Cell, found: Entry | None, kind: Select) -> Cell:
         cell.method,
         method,
         dataclasses.replace(setting, protocol=named),
-        Tuned(
+        timed=cell.timed,
+        tuned=Tuned(
             selection=kind,
             label=cell.compressor.title(),
             values=tuple((values or {}).items()),
