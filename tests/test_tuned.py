@@ -218,7 +218,7 @@ def test_tune_then_run(workers: Workers, tmp_path: Path, monkeypatch: pytest.Mon
     assert result.exit_code == 0, result.output
     assert [cell.setting.seed for cell in calls[0]][:3] == [1, 2, 3]
     assert "protocol smoke+tuned-heldout" in " ".join(result.stdout.split())
-    assert "tuned on 200 held-out training rows, best of 3 trials: v=" in " ".join(result.stdout.split())
+    assert "tuned on 200 held-out training rows, best of 3 trials: lr=" in " ".join(result.stdout.split())
     assert "70.0±5.0" in result.stdout
     again = call("run", "table2", *SMALL, *where, "--tuned", path)
     assert again.exit_code == 0
