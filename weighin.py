@@ -698,6 +698,10 @@ def _report_all(
     given = [name for name, value in chosen.items() if value is not None]
     if given:
         raise faults.UsageError(f"'all' chooses among records by --backbone and --protocol, got {', '.join(given)}")
+    if out.exists() and not out.is_dir():
+        raise faults.UsageError(f"--out of 'report all' is a folder, got the file {out}; name another")
+    if out.exists() and not out.is_dir():
+        raise faults.UsageError(f"--out of 'report all' is a folder, got the file {out}; name another")
     there = selection.read_found(runs)
     found = everything.scenes(there.records, backbone, protocol, there.gaps)
     if not found:

@@ -103,6 +103,20 @@ def test_a_figure_says_them_and_its_hash_knows_them(runs: Path, tmp_path: Path) 
         assert name in checked.output
 
 
+@pytest.mark.parametrize("name", ["critical-difference", "profile"])
+def test_figures_across_tasks_say_who_is_left_out_and_why(runs: Path, tmp_path: Path, name: str) -> None:
+    said = " ".join(call("report", name, "--runs", runs, "--out", tmp_path / "x.svg").output.split())
+    assert "Left out: SVD_Ft at 50 %: no rte with all seeds (the loss was NaN at step 3)." in said
+    assert "Left out: UP_first at 50 %: no rte with all seeds (knows no classes" in said
+
+
+def test_a_folder_of_reports_is_a_folder(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    said = call("report", "all", "--runs", runs, "--out", tmp_path / "file")
+    assert said.exit_code == 2
+    assert "is a folder, got the file" in said.output
+
+
 def test_a_measured_cell_has_no_gap(runs: Path) -> None:
     sample("svd-ft", "rte", 0.5, 2).write(runs)  # by another program version, which did not clear the gap
     assert {gap.method for gap in selection.read_found(runs).gaps} == {"up-first"}

@@ -22,6 +22,7 @@ from reports import everything, figures, selection, tables
 from reports.evidence import Evidence
 from reports.figures import figure_critical_difference, figure_pareto
 from reports.figures.picture import Picture, Wanted
+from reports.statistics.aggregates import probability_of_improvement
 from reports.tables.consistency import MixedRecordsError
 
 
@@ -181,12 +182,43 @@ def test_profiles_are_shares_of_the_dense_score() -> None:
     assert (row["least"], row["most"]) == pytest.approx((min(shares), max(shares)))
     assert any("UP_zero" in one and "mrpc" in one for one in picture.footnotes)
     assert {row["method"] for row in picture.rows} == {"lpaf", "svd-ft"}
+    assert (
+        row["least"] <= row["interquartile_mean_low"] <= row["interquartile_mean"] <= row["interquartile_mean_high"]
+    )
+    assert row["interquartile_mean_high"] <= row["most"]
+    (said,) = [one for one in picture.footnotes if one.startswith("50 %")]
+    order = sorted(
+        (one for one in picture.rows if one["budget"] == "50 %"), key=lambda one: -one["interquartile_mean"]
+    )
+    runs = {
+        one["method"]: np.array(
+            [
+                [
+                    r.value / (sum(dense[t]) / 3)
+                    for t in ("rte", "mrpc")
+                    for r in records
+                    if at(r, one["method"], t, seed)
+                ]
+                for seed in (1, 2, 3)
+            ]
+        )
+        for one in order
+    }
+    chance = probability_of_improvement(runs[order[0]["method"]], runs[order[1]["method"]])
+    assert f"with probability {chance:.2f} (" in said
+    assert f"{100 * order[0]['interquartile_mean']:.1f} %" in said
+
+
+def at(record: Record, method: str, task: str, seed: int) -> bool:
+    return (record.method, record.task, record.budget, record.seed) == (method, task, 0.5, seed)
 
 
 def test_mean_ranks_are_those_of_friedman() -> None:
     picture = pictured("critical-difference", samples(("rte", "mrpc", "sst2")))
     rows = [row for row in picture.rows if row["budget"] == "50 %"]
     assert sum(row["mean_rank"] for row in rows) == pytest.approx(6)
+    assert rows[0]["shared_rank"] == 1
+    assert all(row["shared_rank"] <= place for place, row in enumerate(rows, 1))
     assert [row["mean_rank"] for row in rows] == sorted(row["mean_rank"] for row in rows)
     assert pictured("critical-difference", samples(("rte",))).rows == ()
 

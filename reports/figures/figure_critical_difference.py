@@ -9,7 +9,7 @@ from reports.figures import canvas
 from reports.figures.palette import style
 from reports.figures.picture import Picture, Wanted, count, scene
 from reports.figures.scores import Scores, collected
-from reports.statistics.across_tasks import friedman, nemenyi
+from reports.statistics.across_tasks import friedman, nemenyi, shared_ranks
 from reports.tables.consistency import check
 from reports.tables.table import Defaults, percent
 
@@ -41,8 +41,8 @@ def draw(wanted: Wanted) -> Picture:
             else:
                 rows += _panel(panel, wanted, scores)
         caption = _caption(wanted, found, rows)
-        footnotes = tuple(one for scores in found for one in scores.left_out)
-        canvas.words(figure, (caption, *(f"Left out: {one}." for one in footnotes)))
+        footnotes = tuple(f"Left out: {one}." for scores in found for one in scores.left_out)
+        canvas.words(figure, (caption, *footnotes))
     return Picture("critical-difference", caption, footnotes, tuple(rows), figure)
 
 
@@ -68,13 +68,14 @@ def _panel(panel: "Axes", wanted: Wanted, scores: Scores) -> list[Ranked]:
     order = np.argsort(tested.mean_ranks, kind="stable")
     ranks = tested.mean_ranks[order]
     pairs = nemenyi(ranks, len(scores.tasks), ALPHA)
+    shared = shared_ranks(-ranks, pairs.separated)
     for place, method in enumerate(order):
         name = scores.methods[method]
         colour, marker = style(wanted.methods.index(name))
         panel.plot(ranks[place], place, color=colour, marker=marker, markersize=6)
         left = place < len(order) / 2
         panel.annotate(
-            f"{wanted.label(name)}  ({ranks[place]:.2f})",
+            f"{wanted.label(name)}  ({ranks[place]:.2f}, rank {shared[place]})",
             (ranks[place], place),
             xytext=(9 if left else -9, 0),
             textcoords="offset points",
@@ -101,6 +102,7 @@ def _panel(panel: "Axes", wanted: Wanted, scores: Scores) -> list[Ranked]:
             "budget": percent(scores.budget),
             "method": scores.methods[method],
             "mean_rank": float(ranks[place]),
+            "shared_rank": shared[place],
             "tasks": len(scores.tasks),
             "n": len(scores.seeds),
             "critical_difference": pairs.critical_difference,
@@ -117,5 +119,5 @@ def _caption(wanted: Wanted, found: Sequence[Scores], rows: Sequence[Ranked]) ->
         f"Mean ranks of the methods over tasks ({', '.join(tasks) or 'none'}), one score a task: the mean over "
         f"{count(row['n'] for row in rows)}. {scene(wanted)} Bars join methods that the Nemenyi test cannot tell "
         f"apart at {ALPHA:g}: their mean ranks differ by less than the critical difference (CD). Friedman's test in "
-        f"the form of Iman and Davenport.{few}"
+        f"the form of Iman and Davenport. Rank: 1 and as many as are better and can be told apart.{few}"
     )

@@ -44,8 +44,12 @@ def collected(wanted: Wanted, budget: float, reference: str) -> Scores:
         lacking = [task for task in tasks if len(found[method, task]) < len(seeds)]
         if tasks and not lacking:
             methods.append(method)
-        elif any(found[method, task] for task in tasks):
-            left_out.append(f"{wanted.label(method)} at {percent(budget)}: no {', '.join(lacking)} with all seeds")
+            continue
+        why = dict.fromkeys(gap.reason for gap in wanted.gaps if (gap.method, gap.budget) == (method, budget))
+        if why or any(found[method, task] for task in tasks):
+            reasons = f" ({'; '.join(why)})" if why else ""
+            missing = ", ".join(lacking) or "task"
+            left_out.append(f"{wanted.label(method)} at {percent(budget)}: no {missing} with all seeds{reasons}")
     values = np.array(
         [[[found[method, task][seed] for task in tasks] for seed in seeds] for method in methods], dtype=np.float64
     ).reshape(len(methods), len(seeds), len(tasks))
