@@ -186,7 +186,7 @@ def _costs(found: Comparisons, one: Comparison) -> Iterator[str]:
             counted, what = sizes.encoder_nonzero, "non-zero"
         seconds = mean([record.cost.seconds_marginal for record in records])
         yield from _wrap(
-            f"Cost of {name}: {counted:,} encoder weights ({what}), {sizes.macs / 1e9:.2f} G multiply-accumulates at "
+            f"Cost of {name}: {counted:,} encoder weights ({what}), {_macs(sizes.macs)} multiply-accumulates at "
             f"{sizes.macs_length} word pieces, {seconds:.0f} s beyond the dense model."
         )
     yield from _latency(found, one)
@@ -212,3 +212,8 @@ def _p(value: float | None) -> str:
 
 def _wrap(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  " * bool(indent))
+
+
+def _macs(count: float) -> str:
+    """In thousand millions (G) as papers print them, small encoders in millions (M)."""
+    return f"{count / 1e9:.2f} G" if count >= 1e8 else f"{count / 1e6:.2f} M"
