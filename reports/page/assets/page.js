@@ -315,14 +315,23 @@ function traces(figure, colours) {
   });
   return shown;
 }
-function layout(figure, style, width) {
+const PLOT = { area: 330, left: 56, right: 16, bottom: 64, row: 20, letter: 7.2, sign: 48, font: 13 };  // pixels
+function legendOf(names, width) {  // plotly squeezes the axes for a long legend; this one makes the figure longer instead
+  const room = Math.max(width - PLOT.left - PLOT.right, 1);
+  const entry = Math.min(Math.max(...names.map((name) => name.length)) * PLOT.letter, room - PLOT.sign);
+  const columns = Math.max(1, Math.floor(room / (entry + PLOT.sign)));
+  return { entry, height: Math.ceil(names.length / columns) * PLOT.row };
+}
+function layout(figure, style, legend) {
   const levels = figure.level ?? [];
   const ticks = figure.log ? [...new Set(figure.lines.flatMap((line) => line.points.map((one) => Number(one.x.toPrecision(2)))))] : null;
   const apart = ticks?.sort((a, b) => a - b).filter((tick, place, all) => !place || tick / all[place - 1] > 1.08);
   const axis = { gridcolor: style.line, linecolor: style.line, zerolinecolor: style.line, automargin: true };
   return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.ink, family: style.font, size: 13 },
-    margin: { l: 56, r: 16, t: 24, b: 48 }, legend: { orientation: "h", y: width < 500 ? -0.42 : -0.2, yanchor: "top" }, showlegend: true,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.ink, family: style.font, size: PLOT.font },
+    margin: { l: PLOT.left, r: PLOT.right, t: 24, b: PLOT.bottom + legend.height }, showlegend: true,
+    legend: { orientation: "h", yref: "container", y: 0.01, yanchor: "bottom", entrywidth: legend.entry, entrywidthmode: "pixels",
+      maxheight: legend.height + PLOT.row, font: { size: PLOT.font - 1 } },
     hovermode: "closest", hoverlabel: { font: { family: style.font } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: style.quiet, activecolor: style.ink },
     xaxis: { ...axis, title: { text: figure.x }, ...(figure.log ? { type: "log", tickvals: apart, ticktext: apart.map(short) } : {}) },
@@ -337,14 +346,25 @@ function numbers(figure) {
   return el("details", {}, el("summary", {}, "The numbers of this plot"),
     plainTable(["Line", "Budget", figure.x, figure.y, "sd", "n"], rows, figure.title));
 }
+const resized = new ResizeObserver((entries) => {  // also when a scroll bar comes, or a view that was hidden is shown
+  const other = entries.some(({ target }) => target.clientWidth && target.clientWidth !== Number(target.dataset.width));
+  if (other && window.Plotly) requestAnimationFrame(drawPlots);
+});
 function drawPlots() {
   const ground = getComputedStyle(document.body);
   const style = { ink: ground.color, font: ground.fontFamily, quiet: getComputedStyle(byId("plot-status")).color,
     line: getComputedStyle(document.querySelector("header")).borderBottomColor };
   const dark = ground.color.match(/\d+/g).slice(0, 3).reduce((sum, one) => sum + Number(one), 0) > 384;
-  for (const { figure, node } of plots.drawn)
-    window.Plotly.react(node, traces(figure, COLOURS[dark ? "dark" : "light"]), layout(figure, style, node.clientWidth),
-      { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: BUTTONS });
+  for (const { figure, node } of plots.drawn) {
+    const shown = traces(figure, COLOURS[dark ? "dark" : "light"]);
+    const width = node.clientWidth || Number(node.dataset.width);  // 0 while another view is shown
+    const legend = legendOf(shown.map((one) => one.name), width);
+    const height = PLOT.area + PLOT.bottom + legend.height;
+    node.dataset.width = width;
+    node.style.height = `${height}px`;
+    window.Plotly.react(node, shown, { ...layout(figure, style, legend), width, height },
+      { displaylogo: false, plotlyServerURL: "", modeBarButtons: BUTTONS });
+  }
 }
 async function refreshPlots() {
   const status = byId("plot-status");
@@ -352,10 +372,12 @@ async function refreshPlots() {
   const figures = figuresOf(found, plots.across.value, plots.metric.value);
   for (const { node } of plots.drawn) window.Plotly?.purge(node);
   plots.drawn = [];
+  resized.disconnect();
   byId("figures").replaceChildren(...figures.map((figure) => {
     if (!figure.lines.length) return el("figure", {}, el("h2", {}, figure.title), el("p", { class: "plot empty" }, figure.empty));
     const node = el("div", { class: "plot", role: "img", "aria-label": `${figure.title}; its numbers are in the table below` });
     plots.drawn.push({ figure, node });
+    resized.observe(node);
     return el("figure", {}, el("h2", {}, figure.title), node, numbers(figure));
   }));
   if (!window.Plotly) status.textContent = "Reading the library that draws …";
