@@ -41,7 +41,7 @@ class Tuning:
         if request.pruner != "none" and len(found.options.seeds) < 2:
             raise UsageError(
                 f"--pruner {request.pruner} ends trials between seeds, so it needs two or more, got --seeds "
-                f"{found.options.seeds[0]}; name more, or take --pruner none"
+                f"{', '.join(map(str, found.options.seeds))}; name more, or take --pruner none"
             )
         return Tuning(asked.table, found, request, subjects)
 
