@@ -94,8 +94,8 @@ def _knobs(name: str, method: Compressor, text: str) -> dict[str, Any]:
         knobs = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
     except (SyntaxError, ValueError) as fault:
         raise UnknownMethodError(
-            f"{name}: knobs are written knob=value with plain values, got ({text}): {fault}; "
-            f"for example {name}({next(iter(method.knobs()), 'knob')}=...)"
+            f"{name}: knobs are written knob=value with numbers, None, True, False or text in quotes, got ({text}); "
+            f"write {name}(knob=0.5) or {name}(knob='text'); its knobs: {', '.join(method.knobs()) or 'none'}"
         ) from fault
     unknown = sorted(set(knobs) - set(method.knobs()))
     if unknown:

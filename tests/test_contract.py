@@ -77,7 +77,7 @@ def test_an_unknown_method_gets_the_nearest_name() -> None:
     ("text", "message"),
     [
         ("lpaf(rnk=3)", "unknown knob rnk; it has: v, rank"),
-        ("lpaf(rank=__import__('os'))", "plain values"),
+        ("lpaf(rank=__import__('os'))", "text in quotes"),
         ("lpaf(3)", "knob=value"),
         ("lpaf(rank=", "name or name"),
     ],

@@ -1,6 +1,7 @@
 """The sheet a figure is drawn on: panels above, words below; and the files it becomes, with equal bytes each time."""
 
 import contextlib
+import math
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ LETTER = 0.56 * WORDS / 72  # inches, the mean width of one
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # behind words that stand in a panel
 DIGITS = 4  # of a place on the sheet, as shares of its sides
 LINE = 1.35 * WORDS / 72  # inches
+HANDLE, NAME = 0.65, 0.5 * 9 / 72  # inches of a legend's sign with its margins, and of a letter of its names
+ROWS, ROW = 2, 0.195  # rows of a legend that a sheet has room for, and the inches that each one more takes
 
 
 @contextlib.contextmanager
@@ -50,17 +53,21 @@ def panels(down: int, across: int, *, width: float, height: float) -> tuple["Fig
 
 
 def legend(figure: "Figure") -> None:
-    """One legend for all panels, above them."""
+    """One legend for all panels, above them; the sheet grows by the rows it needs."""
     entries: dict[str, Artist] = {}
     for panel in figure.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
+        width, height = figure.get_size_inches()
+        columns = max(1, min(4, int(width / (HANDLE + NAME * max(map(len, entries))))))
+        more = math.ceil(len(entries) / columns) - ROWS
+        figure.set_size_inches(width, height + ROW * max(0, more))
         figure.legend(
             list(entries.values()),
             list(entries),
             loc="outside upper center",
-            ncols=4,
+            ncols=columns,
             frameon=False,
             handlelength=3.2,
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULTS = Defaults(tasks=("rte", "mrpc", "sst2", "qqp", "qnli", "mnli"), budgets=(0.5, 0.25, 0.16), seeds=(1, 2, 3))
 ALPHA = 0.05
 LINE = 0.22  # inches a method
-TOO_FEW = "needs 2 methods on 2 tasks"
+TOO_FEW = "Needs 2 methods on 2 tasks"
 
 Ranked = dict[str, Any]
 
@@ -115,8 +115,10 @@ def _panel(panel: "Axes", wanted: Wanted, scores: Scores) -> list[Ranked]:
 def _caption(wanted: Wanted, found: Sequence[Scores], rows: Sequence[Ranked]) -> str:
     tasks = dict.fromkeys(task for scores in found for task in scores.tasks)
     few = " With fewer than 10 tasks the test is rough." if 0 < len(tasks) < 10 else ""
+    if not rows:
+        return f"Mean ranks of the methods over tasks ({', '.join(tasks) or 'none'}). {scene(wanted)} {TOO_FEW}."
     return (
-        f"Mean ranks of the methods over tasks ({', '.join(tasks) or 'none'}), one score a task: the mean over "
+        f"Mean ranks of the methods over tasks ({', '.join(tasks)}), one score a task: the mean over "
         f"{count(row['n'] for row in rows)}. {scene(wanted)} Bars join methods that the Nemenyi test cannot tell "
         f"apart at {ALPHA:g}: their mean ranks differ by less than the critical difference (CD). Friedman's test in "
         f"the form of Iman and Davenport. Rank: 1 and as many as are better and can be told apart.{few}"
