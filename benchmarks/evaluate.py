@@ -43,7 +43,7 @@ class Evaluate(Stage):
         metrics: dict[str, Json] = {}
         for split in self.data.evaluation:
             data = batches.read(encoded, split)
-            logits = parts.predict(model, data, bench.device)
+            logits = parts.predict(model, data, bench.device, parts=bench.parts)
             metrics[split] = dict(bench.score(self.data.task, logits, data.labels))
             arrays[f"{split}.ids"] = np.asarray(identities[split])
             arrays[f"{split}.labels"] = data.labels

@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -322,7 +322,7 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
             "computed": manifests[cell.stage.key].environment,
         },
         latency=_latency(store, cell),
-        notes=(*data.notes, *cell.notes),
+        notes=(*data.notes, *cell.notes, *computed_in_parts(manifests.values())),
         tuned=None if cell.tuned is None else {"selection": cell.tuned.selection, "values": dict(cell.tuned.values)},
     )
     path = record.path(runs)
@@ -339,6 +339,14 @@ def _record(cell: Cell, store: Store, runs: Path, options: Options) -> Record:
     record.write(runs)
     gaps.of_cell(cell, definition.metric, "failed", "").path(runs).unlink(missing_ok=True)
     return record
+
+
+def computed_in_parts(manifests: Iterable[Manifest]) -> Iterator[str]:
+    """What was computed in parts of a batch, because memory was short."""
+    found = {each.kind: each.environment["parts"] for each in manifests if "parts" in each.environment}
+    if found:
+        told = ", ".join(f"{kind} in {parts}" for kind, parts in sorted(found.items()))
+        yield f"memory was short, and batches were computed in parts ({told}): the same updates up to rounding"
 
 
 def _inputs(setting: Setting) -> dict[str, Any]:

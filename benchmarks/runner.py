@@ -23,6 +23,7 @@ from methods.stages.stage import Stage
 
 __all__ = ["EngineError", "Event", "Outcome", "Plan", "PlannedStage", "plan", "run"]
 
+PARTS = 2  # of a batch, after a stage ran out of memory
 RETRIES = 2  # how often a stage's process may be lost, or infrastructure fail it, before it is given up
 POLL = 0.1  # seconds between two looks at what other runs are making
 
@@ -106,6 +107,7 @@ class _Run:
         self._attempts: dict[str, int] = {}
         self._crashes: dict[str, int] = {}  # of the attempts: those that ended their own process
         self._alone: set[str] = set()  # last attempts, which get the machine's memory to themselves
+        self._parts: dict[str, int] = {}  # of a batch, where memory was short
         self._history = History()
         self._lacks: dict[str, int] = {}
         self._halted = ""
@@ -195,6 +197,7 @@ class _Run:
                 root=str(self._store.root),
                 sources=self._sources,
                 device=self._device,
+                parts=self._parts.get(stage.key, 1),
                 alone=stage.alone,
                 memory=peak.memory,
                 device_memory=peak.device_memory,
@@ -255,7 +258,12 @@ class _Run:
         elif report.what == "missing":
             self._mend(stage, facts["key"], facts["reason"])
         elif report.what == "failed":
-            self._failed(stage, facts["cause"], facts["reason"], halting=facts["halting"])
+            if facts["memory"]:
+                self._short(stage, facts["reason"])
+            else:
+                self._failed(stage, facts["cause"], facts["reason"], halting=facts["halting"])
+        elif facts.get("memory"):
+            self._short(stage, facts["reason"])
         else:
             self._lost(stage, facts["reason"], own=facts["own"])
 
@@ -272,6 +280,21 @@ class _Run:
             self._give_up(stage, "method", f"{reason}, {crashes} times", self._log(stage))
         else:
             self._failed(stage, "infrastructure", reason, halting=False)
+
+    def _short(self, stage: Stage, reason: str) -> None:
+        """It ran out of memory: once more with batches in parts, which changes neither key nor update."""
+        if stage.key in self._parts:
+            told = f"{reason}; before, with whole batches, memory was short too"
+            self._note(stage, "infrastructure", told)
+            self._give_up(stage, "infrastructure", told, self._log(stage))
+            return
+        self._parts[stage.key] = PARTS
+        if self._engine.one_machine:
+            self._alone.add(stage.key)
+        self._events(
+            Event("retry", stage.key, stage.kind, reason=f"{reason}; once more with each batch in {PARTS} parts")
+        )
+        self._schedule.again(stage)
 
     def _moved(self, stage: Stage, reason: str) -> None:
         """Its worker vanished and the engine runs it elsewhere: an attempt like any other, and no fourth one."""

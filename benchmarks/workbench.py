@@ -28,6 +28,7 @@ class StageWorkbench:
         folder: The empty work folder.
         sources: Where data and encoders are.
         device: A torch device, or 'auto': the accelerator if torch finds one.
+        parts: In how many parts a batch is computed, 1 unless memory was short.
         earlier: Seconds that killed attempts took, for the progress file.
         tell: Called with (done, total, facts), not more often than `PROGRESS_INTERVAL` but for the last step.
     """
@@ -40,10 +41,12 @@ class StageWorkbench:
         *,
         sources: Sources,
         device: str = "auto",
+        parts: int = 1,
         earlier: float = 0.0,
         tell: Callable[[int, int, dict[str, Json]], None] = lambda done, total, facts: None,
     ) -> None:
         self.folder = folder
+        self.parts = parts
         self.device_asked = "cpu"  # the device, once the stage has asked for it
         self._stage = stage
         self._store = store

@@ -34,7 +34,7 @@ def execute(job: Mapping[str, Any], emit: Emit, plugins: tuple[str, ...] = ()) -
 
     Events: `{"event": "progress", done, total, facts, seconds}`, then one of `{"event": "done", seconds,
     facts}`, `{"event": "busy"}` (another process is making it), `{"event": "missing", key, reason}` (a
-    sub-stage's artifact is gone or corrupt) and `{"event": "failed", cause, reason, halting}`.
+    sub-stage's artifact is gone or corrupt) and `{"event": "failed", cause, reason, halting, memory}`.
 
     Args:
         job: `Job` as JSON.
@@ -84,7 +84,14 @@ def _make(stage: Stage, store: Store, job: Mapping[str, Any], emit: Emit) -> dic
             emit({"event": "progress", "done": done, "total": total, "facts": facts, "seconds": seconds})
 
         bench = StageWorkbench(
-            stage, store, work, sources=job["sources"], device=str(job["device"]), tell=tell, earlier=earlier
+            stage,
+            store,
+            work,
+            sources=job["sources"],
+            device=str(job["device"]),
+            parts=int(job["parts"]),
+            tell=tell,
+            earlier=earlier,
         )
         facts = dict(stage.run(bench))
         seconds = time.perf_counter() - began
@@ -101,7 +108,7 @@ def _make(stage: Stage, store: Store, job: Mapping[str, Any], emit: Emit) -> dic
             work,
             description=stage.description,
             inputs={part.key: part.kind for part in stage.needs},
-            environment={**environment(), **_place(bench.device_asked, int(job["threads"]))},
+            environment={**environment(), **_place(bench.device_asked, job)},
             costs=costs,
             facts=facts,
             effort=stage.effort,
@@ -126,10 +133,13 @@ def classify(error: BaseException) -> tuple[Cause, bool]:
         return "infrastructure", True
     if isinstance(error, OSError):
         return "infrastructure", error.errno in FULL | FORBIDDEN
-    # torch says it in two ways
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "can't allocate memory" in text:
-        return "infrastructure", False
-    return "method", False
+    return ("infrastructure" if out_of_memory(error) else "method"), False
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short, the processor's or the accelerator's; torch says it in two ways."""
+    named = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
+    return named or "can't allocate memory" in str(error).lower()
 
 
 def _failed(store: Store, stage: Stage, error: Exception) -> dict[str, Json]:
@@ -151,12 +161,12 @@ def _failed(store: Store, stage: Stage, error: Exception) -> dict[str, Json]:
     )
     with contextlib.suppress(StoreError):  # a full disk cannot take the note; the event still says it
         store.fail(failure)
-    return failed(cause, failure.reason, halting=halting)
+    return failed(cause, failure.reason, halting=halting, memory=out_of_memory(error))
 
 
-def failed(cause: Cause, reason: str, *, halting: bool) -> dict[str, Json]:
-    """The event that says so."""
-    return {"event": "failed", "cause": cause, "reason": reason, "halting": halting}
+def failed(cause: Cause, reason: str, *, halting: bool, memory: bool = False) -> dict[str, Json]:
+    """The event that says so; `memory`: for want of memory."""
+    return {"event": "failed", "cause": cause, "reason": reason, "halting": halting, "memory": memory}
 
 
 def _earlier_seconds(store: Store, key: str) -> float:
@@ -188,8 +198,10 @@ def _peak_device_memory(device: str) -> int:
     return int(torch.cuda.max_memory_allocated())
 
 
-def _place(device: str, threads: int) -> dict[str, Json]:
-    found: dict[str, Json] = {"device": device, "threads": threads}
+def _place(device: str, job: Mapping[str, Any]) -> dict[str, Json]:
+    found: dict[str, Json] = {"device": device, "threads": int(job["threads"])}
+    if job["parts"] > 1:
+        found["parts"] = job["parts"]
     if device.startswith("cuda"):
         found["accelerator"] = importlib.import_module("torch").cuda.get_device_name()
     return found

@@ -61,6 +61,8 @@ class Patience(Matching):
 
 
 class _Patience(Matcher):
+    separable: ClassVar[bool] = True
+
     def __init__(self, matching: Patience, layers: tuple[int, ...]) -> None:
         super().__init__()
         self.matching = matching

@@ -40,6 +40,7 @@ class Bench:
     """A workbench whose artifacts are one folder a kind of stage."""
 
     device = "cpu"
+    parts = 1
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -32,6 +32,7 @@ class Bench:
     """A workbench with a scratch folder and nothing else; it can be told to die at a step."""
 
     device = "cpu"
+    parts = 1
 
     def __init__(self, scratch: Path, die_at: int = 0) -> None:
         self.folder = self.scratch = scratch

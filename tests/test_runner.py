@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
 
@@ -17,8 +18,9 @@ import toy_stages as toy
 
 import methods
 from benchmarks import serialise, tasks
-from benchmarks.engines import EngineError, Job, Report
+from benchmarks.engines import EngineError, Job, Report, local, machine
 from benchmarks.engines.local import LocalEngine
+from benchmarks.experiment import computed_in_parts
 from benchmarks.plan import plan
 from benchmarks.runner import Event, Outcome, run
 from benchmarks.schedule import Schedule
@@ -26,6 +28,7 @@ from benchmarks.status import status
 from benchmarks.store import Costs, Store
 from benchmarks.tasks import sources
 from benchmarks.workbench import StageWorkbench
+from benchmarks.worker import out_of_memory
 from methods.stages.stage import Stage
 from reports.states import of_status
 
@@ -182,7 +185,6 @@ def test_a_slip_is_the_methods_own(bed: Bed) -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("memory", "MemoryError: too much"),
         ("disk", "OSError: [Errno 5] Input/output error"),
         ("kill", "its process was ended by SIGKILL (killed by hand, or by the system for want of memory)"),
     ],
@@ -198,6 +200,56 @@ def test_infrastructure_gets_three_tries(bed: Bed, how: str, reason: str) -> Non
     assert recorded is not None
     assert recorded.cause == "infrastructure"
     assert bed.store.failure(passing.key) is None
+
+
+def test_want_of_memory_gets_one_more_try_in_parts(bed: Bed) -> None:
+    stubborn, passing = toy.Fail("memory", bed.ledger), toy.Fail("memory", bed.ledger + "-passing", times=1)
+    lost, saved = bed.run([stubborn, passing])
+    said = "MemoryError: too much"
+    assert (lost.cause, lost.reason) == (
+        "infrastructure",
+        f"{said}; before, with whole batches, memory was short too",
+    )
+    assert len(toy.entries(bed.ledger)) == 2
+    assert [event.reason for event in bed.told("retry")] == [f"{said}; once more with each batch in 2 parts"] * 2
+    assert saved.status == "done"
+    made, other = bed.store.manifest(passing.key), toy.Add(3)
+    bed.run([other])
+    usual = bed.store.manifest(other.key)
+    assert made is not None
+    assert usual is not None
+    assert made.environment["parts"] == 2
+    assert "parts" not in usual.environment
+    notes = list(computed_in_parts([usual, made]))
+    assert notes == [
+        "memory was short, and batches were computed in parts (toy-fail in 2): the same updates up to rounding"
+    ]
+    assert not list(computed_in_parts([usual]))
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("shapes do not fit"), False),
+        (OSError(28, "No space left on device"), False),
+    ],
+)
+def test_want_of_memory_is_recognised(error: Exception, short: bool) -> None:
+    assert out_of_memory(error) is short
+
+
+def test_the_systems_killings_for_memory_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.killed_for_memory(tmp_path) == 0
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/vmstat").write_text("pgfault 7\noom_kill 3\n")
+    assert machine.killed_for_memory(tmp_path) == 3
+    monkeypatch.setattr(machine, "killed_for_memory", lambda: 4)
+    assert local.ended(-9, 3)["memory"] is True
+    assert local.ended(-9, 4)["memory"] is False
+    assert local.ended(-11, 3)["memory"] is False
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,10 @@ class Bench:
 
     device = "cpu"
 
-    def __init__(self, scratch: Path, die_at: int = 0) -> None:
+    def __init__(self, scratch: Path, die_at: int = 0, parts: int = 1) -> None:
         self.folder = self.scratch = scratch
         self.die_at = die_at
+        self.parts = parts
 
     def artifact(self, stage: Stage) -> Path:
         raise LookupError(stage.kind)
@@ -140,6 +141,49 @@ def trained(kind: str, bench: Bench, recipe: Recipe = RECIPE) -> dict[str, Tenso
 def test_same_seed_twice_gives_the_same_weights(kind: str, tmp_path: Path) -> None:
     first, second = (trained(kind, Bench(tmp_path / name)) for name in _folders(tmp_path, "a", "b"))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 99])  # of 16 rows: alike, not alike, a row each
+@pytest.mark.parametrize("kind", ["plain", "pruning", "mixed", "movement"])
+def test_a_batch_in_parts_gives_the_same_update(kind: str, parts: int, tmp_path: Path) -> None:
+    """The gradient of the batch up to rounding; compared there, for AdamW makes steps of noise around zero."""
+
+    def gradients(count: int) -> tuple[list[Tensor], float]:
+        data = rows()
+        model, objective, hooks = setup(kind, data, Bench(tmp_path, parts=count))
+        seen: list[Tensor] = []
+
+        class Keep(Hook):
+            def after_step(self, step: int) -> None:
+                seen.extend(each.grad.clone() for each in model.parameters() if each.grad is not None)
+
+        run = loop.Training(model, data, objective, RECIPE, 1, Bench(tmp_path, parts=count), (*hooks, Keep()), None)
+        return seen, run.step()
+
+    whole, loss = gradients(1)
+    parted, same = gradients(parts)
+    assert same == pytest.approx(loss, rel=1e-5)
+    assert len(whole) == len(parted) > 0
+    for one, other in zip(whole, parted, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["featured", "contrast"])
+def test_a_loss_that_is_no_mean_over_rows_is_not_computed_in_parts(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(MemoryError, match=r"in 2 parts.*no mean of its parts' losses; give the stage more memory"):
+        trained(kind, Bench(tmp_path, parts=2))
+
+
+@given(st.integers(1, 20), st.integers(1, 8))
+@settings(deadline=None, max_examples=40)
+def test_parts_are_the_batch(count: int, parts: int) -> None:
+    batch = rows(count).batch(np.arange(count), "cpu")
+    parted = batch.parted(parts)
+    assert len(parted) == min(parts, count)
+    assert max(map(len, parted)) - min(map(len, parted)) <= 1
+    assert torch.equal(torch.cat([part.index for part in parted]), batch.index)
+    for name, tensor in batch.inputs.items():
+        assert torch.equal(torch.cat([part.inputs[name] for part in parted]), tensor)
 
 
 @pytest.mark.parametrize("selection", ["last", "best"])

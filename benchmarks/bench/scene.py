@@ -38,6 +38,11 @@ class Scene:
         """There are none."""
         raise LookupError(f"a benchmark keeps no artifacts, asked for {stage.kind}")
 
+    @property
+    def parts(self) -> int:
+        """Batches are computed whole."""
+        return 1
+
     def encoder(self, fingerprint: str) -> Path:
         """There are none."""
         raise LookupError(f"a benchmark has no encoders on disk, asked for {fingerprint}")

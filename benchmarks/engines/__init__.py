@@ -31,6 +31,7 @@ class Job:
         alone: Nothing else of this run is running.
         memory: Largest resident memory that stages like it took, bytes; 0: not known.
         device_memory: The same of an accelerator's memory.
+        parts: In how many parts a batch is computed: 1, or more after the stage ran out of memory.
         visible: The one accelerator it may see, as `CUDA_VISIBLE_DEVICES` says it; None: whatever its process sees.
     """
 
@@ -44,6 +45,7 @@ class Job:
     alone: bool = False
     memory: int = 0
     device_memory: int = 0
+    parts: int = 1
     visible: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +63,8 @@ class Report:
             anything else, or it was cancelled).
         key: The stage's key.
         facts: The event's other fields; of 'moved' and 'lost': `reason`; of 'lost' also `own`, whether the
-            process ended itself (an exit, a fault of its memory) rather than being ended.
+            process ended itself (an exit, a fault of its memory) rather than being ended, and where it is known
+            `memory`, whether the system ended it for want of memory.
     """
 
     what: Literal["progress", "moved", "done", "busy", "missing", "failed", "lost"]

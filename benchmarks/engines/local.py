@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engines import EngineError, Job, Report
+from benchmarks.engines import EngineError, Job, Report, machine
 from benchmarks.engines.forkserver import GRACE, Lines
 from benchmarks.engines.machine import accelerators, cores
 from benchmarks.engines.room import Room
@@ -108,6 +108,7 @@ class LocalEngine:
         self._lines = Lines(-1)
         self._ready = False
         self._running: dict[str, Mapping[str, Any] | None] = {}  # key -> the job's last event, once it came
+        self._killed: dict[str, int] = {}  # key -> processes that had been ended for want of memory when it began
         self._reports: list[Report] = []
 
     @property
@@ -141,6 +142,7 @@ class LocalEngine:
             EngineError: The fork server cannot be started.
         """
         self._running[job.key] = None
+        self._killed[job.key] = machine.killed_for_memory()
         share = cores() if job.alone else max(1, cores() // self._jobs)
         job = dataclasses.replace(job, threads=job.threads or share, visible=self._room.enter(job))
         server = self._server or self._start()
@@ -262,7 +264,7 @@ class LocalEngine:
         elif what == "exit":
             last = self._running.pop(key)
             self._room.leave(key)
-            self._reports.append(report(key, last or _ended(event["code"])))
+            self._reports.append(report(key, last or ended(event["code"], self._killed.pop(key))))
         elif what in LAST:
             self._running[key] = event  # told when its process is gone and its lock with it
         else:
@@ -275,15 +277,17 @@ class LocalEngine:
             return ""
 
 
-def _ended(code: int) -> dict[str, Any]:
-    """The event of a process that ended without a word."""
+def ended(code: int, killed: int) -> dict[str, Any]:
+    """The event of a process that ended without a word; `killed`: `machine.killed_for_memory` when it began."""
     if code == CANCELLED:
         return _lost("its process was asked to end (SIGTERM)")
+    if code == -signal.SIGKILL and machine.killed_for_memory() > killed:
+        return _lost("its process was ended by the system for want of memory", memory=True)
     return _lost(f"its process {_fate(code)}", own=code >= 0 or _signal(code) in OWN)
 
 
-def _lost(reason: str, *, own: bool = False) -> dict[str, Any]:
-    return {"event": "lost", "reason": reason, "own": own}
+def _lost(reason: str, *, own: bool = False, memory: bool = False) -> dict[str, Any]:
+    return {"event": "lost", "reason": reason, "own": own, "memory": memory}
 
 
 def report(key: str, event: Mapping[str, Any]) -> Report:

@@ -31,6 +31,12 @@ def memory(root: Path = Path("/")) -> int | None:
     return max(0, min(left)) if left else None
 
 
+def killed_for_memory(root: Path = Path("/")) -> int:
+    """How many processes the system has ended for want of memory since it started; 0 where it does not tell."""
+    counts = dict(line.split() for line in _text(root / "proc/vmstat").splitlines())
+    return int(counts.get("oom_kill", 0))
+
+
 def _system(root: Path) -> Iterator[int]:
     for line in _text(root / "proc/meminfo").splitlines():
         name, _, value = line.partition(":")

@@ -38,6 +38,6 @@ class Logits(Stage):
         """Predict without dropout or gradient, and save."""
         model = models.load(bench.artifact(self.model), device=bench.device)
         split = parts.train_split(self.data, bench)
-        logits = torch.from_numpy(parts.predict(model, split, bench.device, self.precision))
+        logits = torch.from_numpy(parts.predict(model, split, bench.device, self.precision, bench.parts))
         save_file({"train": logits}, bench.folder / parts.LOGITS)
         return {"rows": len(split)}

@@ -20,15 +20,18 @@ EVALUATION_ROWS = 64  # rows a batch when only predicting
 
 
 def predict(
-    model: nn.Module, data: batches.Encoded, device: str, precision: Precision = "float32"
+    model: nn.Module, data: batches.Encoded, device: str, precision: Precision = "float32", parts: int = 1
 ) -> npt.NDArray[np.float32]:
-    """Logits of every row, [rows, outputs], in the split's own order; the model is left in evaluation mode."""
+    """Logits of every row, [rows, outputs], in the split's own order; the model is left in evaluation mode.
+
+    `parts` is in how many parts a batch is computed, see `Workbench`.
+    """
     model.eval()
     answers: list[Tensor] = []
     order: list[npt.NDArray[np.int64]] = []
     enabled = precision == "bfloat16"
     with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=enabled):
-        for rows in batches.in_order(data.lengths, EVALUATION_ROWS):
+        for rows in batches.in_order(data.lengths, max(1, EVALUATION_ROWS // parts)):
             answers.append(logits_of(model, data.batch(rows, device)).cpu())
             order.append(rows)
     logits = torch.cat(answers).numpy()
@@ -50,7 +53,7 @@ def validation(model: nn.Module, data: Encode, recipe: Recipe, bench: Workbench)
     split = batches.read(bench.artifact(data), data.evaluation[0])
 
     def score() -> float:
-        logits = predict(model, split, bench.device, recipe.precision)
+        logits = predict(model, split, bench.device, recipe.precision, bench.parts)
         return next(iter(bench.score(data.task, logits, split.labels).values()))
 
     return score

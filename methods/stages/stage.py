@@ -59,6 +59,11 @@ class Workbench(Protocol):
         """The torch device the stage computes on, e.g. 'cpu' or 'cuda'."""
         ...
 
+    @property
+    def parts(self) -> int:
+        """In how many parts a batch is computed: 1, or more where the stage ran out of memory before."""
+        ...
+
     def artifact(self, stage: "Stage") -> Path:
         """The folder of a finished sub-stage, its content verified against its hashes."""
         ...

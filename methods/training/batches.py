@@ -25,6 +25,18 @@ class Batch:
     labels: Tensor
     index: Tensor
 
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.index)
+
+    def parted(self, parts: int) -> "list[Batch]":
+        """The batch in at most `parts` parts, as alike in rows as can be; each keeps the width of the whole."""
+        rows = torch.arange(len(self), device=self.index.device).tensor_split(min(parts, len(self)))
+        return [
+            Batch({name: tensor[some] for name, tensor in self.inputs.items()}, self.labels[some], self.index[some])
+            for some in rows
+        ]
+
     def doubled(self) -> "Batch":
         """The batch stacked on itself, [2 * rows, ...], for two stochastic passes in one."""
         return Batch(

@@ -180,6 +180,8 @@ class Banks(Hook):
 class Contrastive:
     """The unified objective and the contrastive terms, of one pass."""
 
+    separable = False  # a row is told from the others of its batch
+
     def __init__(self, single: Distilled, banks: Banks) -> None:
         self.single = single
         self.banks = banks

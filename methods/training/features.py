@@ -33,6 +33,8 @@ class FeatureDistillation(Distillation):
 class Featured:
     """The unified objective plus the features' distance. The teacher runs along, without gradient or dropout."""
 
+    separable = False  # the distance is a mean over word pieces
+
     def __init__(self, single: Distilled, teacher: nn.Module, beta: float) -> None:
         """`teacher` is on the training device; it is no part of what is trained or checkpointed."""
         self.single = single

@@ -16,7 +16,7 @@ from methods.contract import Recipe, derive
 from methods.ops.schedules import learning_rate_multiplier
 from methods.stages.failure import MethodFailure
 from methods.stages.stage import Json, Workbench
-from methods.training.batches import Encoded, shuffled
+from methods.training.batches import Batch, Encoded, shuffled
 from methods.training.checkpoint import Checkpoint, restore, store
 from methods.training.hooks import Group, Hook
 from methods.training.objectives import Objective
@@ -144,9 +144,7 @@ class Training:
             group["lr"] = group["peak"] * multiplier
         for hook in self.hooks:
             hook.before_step(progress.step)
-        with torch.autocast(self.bench.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            loss = self.objective(self.model, batch)
-        loss.backward()
+        loss = sum(self._gradient(part, len(part) / len(batch)) for part in self._parts(batch))
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         value = _finite(loss, norm, progress, rate, self.total)
         self.optimizer.step()
@@ -156,6 +154,25 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         progress.running += value
         return value
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        """The batch as it is computed: whole, unless memory was short before."""
+        if self.bench.parts == 1:
+            return [batch]
+        if not self.objective.separable:
+            raise MemoryError(
+                f"a batch is computed in {self.bench.parts} parts where memory is short, but the loss "
+                f"{type(self.objective).__name__} of a batch is no mean of its parts' losses; give the stage more "
+                "memory, or lower the batch size, which is another training"
+            )
+        return batch.parted(self.bench.parts)
+
+    def _gradient(self, batch: Batch, share: float) -> float:
+        """Add this part's gradient; returns its loss, both times its share of the rows."""
+        with torch.autocast(self.bench.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            loss = self.objective(self.model, batch) * share
+        loss.backward()
+        return float(loss.detach())
 
     def end_epoch(self) -> None:
         """Note the epoch's mean loss, and keep the model if it is selectable and the best so far."""
@@ -206,9 +223,9 @@ def _optimizer(model: nn.Module, recipe: Recipe, others: Sequence[Group]) -> tor
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
-def _finite(loss: Tensor, norm: Tensor, progress: Progress, rate: float, total: int) -> float:
-    """The loss as a number, or the failure that a NaN or an infinity is."""
-    value, size = float(loss.detach()), float(norm)
+def _finite(value: float, norm: Tensor, progress: Progress, rate: float, total: int) -> float:
+    """The loss, or the failure that a NaN or an infinity is."""
+    size = float(norm)
     if math.isfinite(value) and math.isfinite(size):
         return value
     last = progress.losses[-1] if progress.losses else progress.running / max(progress.step, 1)

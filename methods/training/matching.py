@@ -37,6 +37,9 @@ class Matcher(nn.Module, ABC):
     `methods.training.internals.wide` makes it float32.
     """
 
+    separable: ClassVar[bool] = False
+    """Whether it is a mean over rows, see `Objective`; many are means over word pieces or relate rows."""
+
     @abstractmethod
     def forward(self, student: Inside, teacher: Inside) -> Tensor:
         """A scalar, weighted."""
@@ -80,6 +83,7 @@ class Matched:
         self.teacher = teacher
         self.matcher = matcher
         self.heads = heads
+        self.separable = matcher.separable  # the answers' loss is a mean over rows
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """One pass of the student, one of the teacher."""

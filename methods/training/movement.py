@@ -163,6 +163,7 @@ class Penalised:
     def __init__(self, single: Objective, movement: Movement) -> None:
         self.single = single
         self.movement = movement
+        self.separable = single.separable  # the penalty is the same for every part
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """L + lambda_t * mean over matrices of mean(sigmoid(S))."""

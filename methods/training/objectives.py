@@ -13,6 +13,15 @@ from methods.training.batches import Batch
 class Objective(Protocol):
     """The loss of one batch, a scalar in float32."""
 
+    @property
+    def separable(self) -> bool:
+        """Whether the loss of a batch is the mean of its parts' losses, each weighing as its rows.
+
+        Where it is, a batch that is too large for the memory can be computed in parts; a loss that relates rows, or
+        is a mean over word pieces, would be another one.
+        """
+        ...
+
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """Run the model and weigh its answer."""
         ...
@@ -34,6 +43,8 @@ def inputs_of(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
 class Supervised:
     """Cross-entropy for classes, mean squared error for scores."""
 
+    separable = True
+
     def __init__(self, kind: Kind) -> None:
         self.kind: Kind = kind
 
@@ -48,6 +59,8 @@ class Supervised:
 
 class Distilled:
     """The unified objective: hard labels and the teacher's logits, which were computed once and kept."""
+
+    separable = True
 
     def __init__(self, kind: Kind, weights: Distillation, teacher: Tensor) -> None:
         """`teacher` holds the logits of every training row, [rows of the split, outputs], on the device."""
@@ -74,6 +87,8 @@ class Distilled:
 
 class TwoPass:
     """Two stochastic passes as one doubled batch, and a penalty where their answers differ (Eq. 14)."""
+
+    separable = True
 
     def __init__(self, single: Distilled, weight: float) -> None:
         """`weight` is lambda_c, the consistency loss's factor."""

@@ -87,6 +87,7 @@ class Replaced:
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        self.separable = objective.separable
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """The objective; where no successor was drawn its gradient is zero."""

@@ -141,6 +141,8 @@ def teach(
 class Teaching(Hook):
     """MetaDistil's objective: teach the teacher on each batch before the student learns from it."""
 
+    separable = False  # the teacher learns once a batch
+
     def __init__(
         self,
         teacher: nn.Module,

@@ -42,6 +42,8 @@ class Hiding:
 class MaskedWords(Hook):
     """The teacher's words, the text's own words and the teacher's last states, at places drawn anew each step."""
 
+    separable = False  # a mean over hidden words
+
     def __init__(
         self, teacher: nn.Module, weights: Weights, hiding: Hiding, *, seed: int, device: str, precision: Precision
     ) -> None:
