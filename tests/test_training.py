@@ -1,5 +1,8 @@
 """The training loop: the same seed gives the same bits, a kill changes nothing, padding changes no answer."""
 
+import dataclasses
+import errno
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +217,30 @@ def test_an_unreadable_checkpoint_is_said_and_training_starts_again(
     (tmp_path / "cut" / FILE).write_bytes(content[: len(content) // 2])
     again = trained("plain", Bench(tmp_path / "cut"))
     assert "not readable" in capsys.readouterr().out
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+@pytest.mark.parametrize(("kind", "pattern"), [("plain", "best-*"), ("contrast", "bank-*")])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_damaged_file_beside_the_checkpoint_begins_the_training_again(
+    kind: str, pattern: str, lost: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(RECIPE, selection="best")
+    scores = itertools.count()
+    monkeypatch.setattr(parts, "predict", lambda *given: -np.full((1, 1), next(scores)))  # the first epoch stays best
+    monkeypatch.setenv(loop.CHECKPOINT_SECONDS, "0")
+    _folders(tmp_path, "whole", "cut")
+    whole = trained(kind, Bench(tmp_path / "whole"), recipe)
+    with pytest.raises(KeyboardInterrupt):
+        trained(kind, Bench(tmp_path / "cut", die_at=17), recipe)
+    for path in (tmp_path / "cut").glob(pattern):
+        path.write_bytes(path.read_bytes()[:40])
+        if lost:
+            path.unlink()
+    with pytest.raises(OSError, match=r"damaged .*; the training begins again from step 0") as fault:
+        trained(kind, Bench(tmp_path / "cut"), recipe)
+    assert fault.value.errno == errno.EIO  # of the disk, not of the method: it is tried again
+    again = trained(kind, Bench(tmp_path / "cut"), recipe)
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 

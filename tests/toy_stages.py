@@ -51,7 +51,8 @@ class Add(Stage):
         """Add up, napping on the way; a checkpoint says how many naps were taken before a kill."""
         note(self.ledger, f"begin {self.number:g} {os.getpid()}")
         checkpoint = bench.scratch / "step"
-        first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        noted = checkpoint.read_text(errors="replace") if checkpoint.exists() else ""
+        first = int(noted) if noted.isdigit() and int(noted) <= self.steps else 0  # a power cut may have cut it
         for step in range(first, self.steps):
             time.sleep(self.nap)
             checkpoint.write_text(str(step + 1))

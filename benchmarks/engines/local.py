@@ -245,8 +245,9 @@ class LocalEngine:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        fate = _fate(server.wait())
-        if not self._ready:
+        code = server.wait()
+        fate = _fate(code)
+        if not self._ready and code >= 0:  # killed while it starts is as good as killed later
             self._running.clear()
             raise EngineError(f"the fork server must start, but it {fate}; its log {self._log} ends:\n{self._tail()}")
         lost = _lost(f"the fork server {fate}")

@@ -1,9 +1,11 @@
 """Step-level checkpoints in one safetensors file: model, optimizer, hooks, random state, progress."""
 
+import contextlib
 import dataclasses
+import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +37,13 @@ class Checkpoint:
         _write(self.model.state_dict(), {}, scratch / BEST.format(step=self.progress.best_step))
 
     def recall_best(self, scratch: Path) -> None:
-        """Load the best model back."""
-        self.model.load_state_dict(load_file(scratch / BEST.format(step=self.progress.best_step)))
+        """Load the best model back.
+
+        Raises:
+            OSError: Its file is damaged; the training then begins again.
+        """
+        with _begun_again(scratch):
+            self.model.load_state_dict(load_file(scratch / BEST.format(step=self.progress.best_step)))
 
 
 def store(checkpoint: Checkpoint, scratch: Path) -> None:
@@ -52,7 +59,11 @@ def store(checkpoint: Checkpoint, scratch: Path) -> None:
 
 
 def restore(checkpoint: Checkpoint, scratch: Path) -> bool:
-    """Take a stored checkpoint back, if there is a whole one; says whether there was."""
+    """Take a stored checkpoint back, if there is a whole one; says whether there was.
+
+    Raises:
+        OSError: A file that a hook keeps beside it is damaged; the training then begins again.
+    """
     path = scratch / FILE
     if not path.exists():
         return False
@@ -65,14 +76,29 @@ def restore(checkpoint: Checkpoint, scratch: Path) -> bool:
         return False
     checkpoint.model.load_state_dict(below(tensors, "model/"))
     load_optimizer(checkpoint.optimizer, below(tensors, "optimizer/"))
-    for number, hook in enumerate(checkpoint.hooks):
-        hook.load_state(below(tensors, f"hook/{number}/"))
+    with _begun_again(scratch):
+        for number, hook in enumerate(checkpoint.hooks):
+            hook.load_state(below(tensors, f"hook/{number}/"))
     torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random/cuda"])
     for name, value in progress.items():
         setattr(checkpoint.progress, name, value)
     return True
+
+
+@contextlib.contextmanager
+def _begun_again(scratch: Path) -> Iterator[None]:
+    """What is read in here stands beside the checkpoint; where it is damaged, the checkpoint is no use either.
+
+    The training has half of its state by then, so this attempt ends, as a fault of the disk, and the next begins.
+    """
+    try:
+        yield
+    except (SafetensorError, FileNotFoundError) as fault:
+        (scratch / FILE).unlink(missing_ok=True)
+        told = f"a file beside the checkpoint is damaged ({fault}); the training begins again from step 0"
+        raise OSError(errno.EIO, told) from fault
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
