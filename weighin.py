@@ -506,6 +506,76 @@ def merge(
 
 
 @app.command()
+def doctor(
+    store: Store = STORE,
+    runs: Runs = RUNS,
+    data: Annotated[str | None, typer.Option(help="Look at this folder of task data too.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Look at this encoder too: a folder, a known name.")] = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Hash every file of the store.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Check environment, machine, store, records and data; say what to do about each finding."""
+    with _told("stopped; nothing was changed"):
+        from benchmarks.upkeep import doctor as examination
+        from reports import output, upkeep
+
+        found = examination.examine(store, runs, data=data, backbone=backbone, thorough=thorough)
+        if json:
+            _print_json(examination.facts(found))
+        else:
+            output.show(*upkeep.of_findings(found))
+        if any(one.level == "fault" for one in found):
+            raise typer.Exit(1)
+
+
+@app.command()
+def clean(
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="[TABLE]", help="Keep what this table, with the options of a run, needs."),
+    ] = None,
+    backbone: Backbone = "mini",
+    data: Data = None,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    budgets: Budgets = None,
+    seeds: Seeds = None,
+    protocol: Protocol = None,
+    changes: Set = None,
+    plugin: Plugins = None,
+    store: Store = STORE,
+    runs: Runs = RUNS,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, nothing is removed.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Tell which artifacts no record or plan needs, and with --yes remove them; predictions and records stay."""
+    with _told("stopped; each artifact is whole or gone, and the same command goes on"):
+        from benchmarks.store import Store as Artifacts
+        from benchmarks.upkeep import clean as cleaning
+        from reports import output, upkeep
+
+        needed = None
+        if table is not None:
+            from reports import asked
+
+            needed = (
+                asked.Asked(
+                    table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
+                )
+                .experiment()
+                .stages()
+            )
+        kept = Artifacts(store)
+        with faults.usage(ValueError):
+            found = cleaning.survey(kept, runs, needed)
+        freed = cleaning.remove(kept, found) if yes else None
+        if json:
+            _print_json({"freed": freed, "survey": found, "size": found.size})
+        else:
+            output.show(*upkeep.of_cleaning(found, freed))
+
+
+@app.command()
 def claims(runs: Runs = RUNS, json: AsJson = False) -> None:
     """Judge the paper's claims and its published cells by the records: replicated, inconclusive or contradicted."""
     with _told():

@@ -19,7 +19,7 @@ from benchmarks.files import (
     unique,
     write_json,
 )
-from benchmarks.manifest import Cause, Costs, Failure, FileEntry, Manifest
+from benchmarks.manifest import LAYOUT, Cause, Costs, Failure, FileEntry, Manifest
 from methods.stages.stage import Json
 
 __all__ = ["CorruptArtifact", "Costs", "Failure", "Manifest", "Store", "StoreError", "now"]
@@ -80,10 +80,21 @@ class Store:
                 os.close(os.open(folder, os.O_RDONLY))
 
     def manifest(self, key: str) -> Manifest | None:
-        """The manifest of a complete artifact, else None."""
+        """The manifest of a complete artifact, else None.
+
+        Raises:
+            StoreError: A newer weighin wrote it, in a layout this one would misread.
+        """
         value = read_json(self.folder(key) / MANIFEST)
         if value is None or value.get("status") != "complete":
             return None
+        layout = value.get("layout", 1)
+        if isinstance(layout, int) and layout > LAYOUT:
+            raise StoreError(
+                f"manifests have layout {LAYOUT} or older, got {layout} at {self.folder(key)}: a newer weighin wrote "
+                "this store; update this one, or take another store",
+                halting=True,
+            )
         try:
             return Manifest.from_json(value)
         except (KeyError, TypeError):

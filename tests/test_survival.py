@@ -19,6 +19,7 @@ from toy_runs import NAP, STEPS, Runner, check_finished, children, manifests, wa
 
 from benchmarks.engines.local import LocalEngine
 from benchmarks.locks import start_of
+from benchmarks.plan import plan
 from benchmarks.runner import Event, run
 from benchmarks.store import Store, StoreError
 
@@ -190,3 +191,14 @@ def test_a_read_only_disk_is_refused_before_any_work(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"got 'Read-only file system' at .*mount it writable"):
             run([toy.Fill(10), toy.Fill(11)], store, sources={})
         assert run([toy.Fill(10)], store, sources={})[toy.Fill(10).key].status == "cached"
+
+
+def test_two_versions_of_a_stage_live_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, stage = Store(tmp_path / "store"), toy.Add(1)
+    run([stage], store, sources={}, engine=LocalEngine(store.root, 1, plugins=["toy_stages"], preload=()))
+    assert [each.state for each in plan([toy.Add(1)], store).stages] == ["cached"]
+    monkeypatch.setattr(toy.Add, "version", toy.Add.version + 1)
+    newer = toy.Add(1)
+    assert newer.key != stage.key
+    assert [each.state for each in plan([newer], store).stages] == ["missing"]
+    assert store.verify(stage.key) == []
