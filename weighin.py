@@ -288,6 +288,8 @@ def tune(
     store: Store = STORE,
     runs: Runs = RUNS,
     jobs: Jobs = 0,
+    engine: Engine = "local",
+    packing: Packing = 1,
     retry_failed: Retry = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be tried and how long it takes.", rich_help_panel=HOW)
@@ -313,7 +315,9 @@ def tune(
                 output.show(*tuned.forecast_words(*expected))
             return
         file = tuning.file_of(runs, table)
-        certificates, halted = found.run(store, storage, file, jobs, retry_failed=retry_failed)
+        certificates, halted = found.run(
+            store, storage, file, jobs, retry_failed=retry_failed, engine=engine, packing=packing
+        )
         if json:
             _print_json({"written": file, "halted": halted, "certificate": tuned.as_data(certificates)})
         else:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import engines
 from benchmarks.plan import Plan
 from benchmarks.tuning import chosen, forecast, search, studies
 from benchmarks.tuning.certificate import Certificate
@@ -50,9 +51,28 @@ class Tuning:
         return forecast.forecast(self.subjects, self.request, store, jobs)
 
     def run(
-        self, store: Path, storage: str | None, file: Path, jobs: int, *, retry_failed: bool = False
+        self,
+        store: Path,
+        storage: str | None,
+        file: Path,
+        jobs: int,
+        *,
+        retry_failed: bool = False,
+        engine: str = "local",
+        packing: int = 1,
     ) -> tuple[list[Certificate], list[str]]:
-        """Search, write the chosen values; returns the certificates, and why searches stopped early, if any did."""
+        """Search, write the chosen values; returns the certificates, and why searches stopped early, if any did.
+
+        Raises:
+            UsageError: There is no such engine, it cannot have so many jobs, or the storage holds another search.
+        """
+        plugins = [str(path) for path in self.experiment.plugins]
+
+        def where() -> engines.Engine:
+            return engines.make(engine, store, jobs=jobs, packing=packing, plugins=plugins)
+
+        with usage(ValueError):
+            where().close()  # what is wrong is said before anything is tried
         options = self.experiment.options
         with usage(studies.StudyFault, chosen.ChosenFault):
             with studies.storage(storage or studies.beside(store, self.table)) as kept:
@@ -62,10 +82,9 @@ class Tuning:
                     self.request,
                     store=store,
                     sources=search.places(options, self.request),
-                    jobs=jobs,
+                    engine=where,
                     watching=Watch,
                     retry_failed=retry_failed,
-                    plugins=self.experiment.plugins,
                 )
                 entries = [chosen.entry(one) for one in searches]
                 halted = [f"{one.subject.name}: {one.halted}" for one in searches if one.halted]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import experiment, runner
+from benchmarks import engines, experiment, runner
 from benchmarks.cells import Cell
 from benchmarks.events import Outcome
 from benchmarks.experiment import Options
@@ -89,7 +89,7 @@ def go(folder: Path, request: Request, options: Options = OPTIONS) -> list[tuple
             request,
             store=folder / "store",
             sources=search.places(options, request),
-            jobs=1,
+            engine=lambda: engines.make("local", folder / "store"),
             watching=lambda efforts: contextlib.nullcontext(lambda event: None),
         )
         return [(trial.state.name, trial.params, trial.value) for trial in found[0].trials]

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from benchmarks import experiment, runner
 from benchmarks.cells import Cell
+from benchmarks.engines import Engine
 from benchmarks.events import Event, Outcome
 from benchmarks.experiment import Options
 from benchmarks.store import Store
@@ -330,10 +331,9 @@ def run(
     *,
     store: Path,
     sources: Mapping[str, Any],
-    jobs: int,
+    engine: Callable[[], Engine],
     watching: Watching,
     retry_failed: bool = False,
-    plugins: Sequence[Path] = (),
 ) -> None:
     """Bring every search to its end, a turn of each at a time.
 
@@ -342,10 +342,9 @@ def run(
         request: How.
         store: The store's folder.
         sources: From `places`.
-        jobs: Stages at a time; 0: as `experiment.slots` says.
+        engine: Gives what stages run on, one a turn.
         watching: Shows what is going on.
         retry_failed: Make again what failed by a method's fault in an earlier run.
-        plugins: Python files that methods came from.
     """
     kept = Store(store)
     while turn := [attempt for search in searches for attempt in search.due()]:
@@ -359,10 +358,9 @@ def run(
                     wanted,
                     kept,
                     sources=sources,
-                    jobs=experiment.slots(jobs),
                     events=events,
                     retry_failed=retry_failed,
-                    plugins=plugins,
+                    engine=engine(),
                 )
             for attempt in live:
                 attempt.take(rung, outcomes, kept)

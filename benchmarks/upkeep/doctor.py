@@ -332,9 +332,9 @@ def _data(location: str) -> Iterator[Finding]:
             found[name] = f"{len(loaded.splits[task.train_split]):,} training rows, {loaded.fingerprint[:12]}"
     for name, words in found.items():
         yield Finding("data", "ok", f"{name}: {words}")
-    for name, fault in faults.items():
+    for name, words in faults.items():
         yield Finding(
-            "data", "fault", f"{name}: {fault}", "see the README's 'On real data' for the forms that are read"
+            "data", "fault", f"{name}: {words}", "see the README's 'On real data' for the forms that are read"
         )
     if lacking:
         level: Level = "ok" if found else "fault"
