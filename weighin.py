@@ -640,11 +640,19 @@ def methods(plugin: Plugins = None, json: AsJson = False) -> None:
     """List the methods with their sources."""
     with _told():
         import methods as registry
+        from benchmarks.tuning.space import as_data
         from reports import plugins
 
         plugins.load(plugin or ())
         rows = [
-            {"name": name, "label": one.title(), "family": one.family, "source": one.source, "knobs": one.knobs()}
+            {
+                "name": name,
+                "label": one.title(),
+                "family": one.family,
+                "source": one.source,
+                "knobs": one.knobs(),
+                "space": as_data(one.searched()),
+            }
             for name, one in registry.available().items()
         ]
         _list(rows, ("name", "family", "source"), json)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -119,3 +120,8 @@ def _changed(protocol: TrainingProtocol, settings: Mapping[str, Any]) -> Trainin
 def as_json(space: Space) -> dict[str, str]:
     """The space as text, so that two can be told apart."""
     return {name: distribution_to_json(distribution) for name, distribution in space.items()}
+
+
+def as_data(space: Space) -> dict[str, dict[str, Any]]:
+    """The space as plain data, for those who read it: `choices`, or `low`, `high`, `step` and `log`."""
+    return {name: dict(json.loads(text)["attributes"]) for name, text in as_json(space).items()}
