@@ -89,7 +89,7 @@ def read_json(path: Path) -> dict[str, Json] | None:
     """The JSON object in `path`; None when there is no file or no whole JSON object in it."""
     try:
         value = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):  # the last: nested without end
         return None
     return value if isinstance(value, dict) else None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks import strangers
 from benchmarks.cells import Cell
 from benchmarks.records import SCHEMA, safe
 from methods.stages.stage import digest
@@ -105,11 +106,13 @@ def of_cell(cell: Cell, metric: str, state: State, reason: str) -> KeptGap:
 def read(path: Path) -> KeptGap:
     """Read one gap; a file that is none of this schema is a `ValueError` that names it."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        data = json.loads(content)
         if data["schema"] != SCHEMA:
             raise ValueError(f"{path}: a gap has schema {SCHEMA}, got {data['schema']}; use the matching weighin")
+        strangers.check(content, data)
         return KeptGap(**data)
-    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise ValueError(f"{path}: not a gap ({fault}); remove the file or run the table again") from fault
 
 

@@ -179,7 +179,7 @@ def _read(path: Path) -> Owner | None:
 def _parse(text: bytes) -> Owner | None:
     try:
         return Owner(**json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

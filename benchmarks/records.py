@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import strangers
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -137,6 +139,7 @@ def read(path: Path, *, inspected: bool = True) -> Record:
         data = json.loads(text if inspected else _without_inspection(text))
         if data["schema"] != SCHEMA:
             raise ValueError(f"{path}: a record has schema {SCHEMA}, got {data['schema']}; use the matching weighin")
+        strangers.check(text, data)
         if not inspected:
             data.pop("inspection", None)
         return from_json(data)
@@ -203,10 +206,10 @@ def frame(records: Iterable[Record]) -> "pd.DataFrame":
 
     rows = [
         {
-            "method": record.method,
-            "backbone": record.backbone,
-            "task": record.task,
-            "protocol": record.protocol,
+            "method": strangers.cell(record.method),
+            "backbone": strangers.cell(record.backbone),
+            "task": strangers.cell(record.task),
+            "protocol": strangers.cell(record.protocol),
             "budget": record.budget,
             "seed": record.seed,
             "metric": record.metric,

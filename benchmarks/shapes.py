@@ -7,6 +7,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks import strangers
+
 MOST_FAULTS = 8  # of one file; more would only hide the first
 
 
@@ -20,6 +22,7 @@ def parse(content: bytes) -> dict[str, Any]:
         value = json.loads(content, parse_constant=_refuse)
     except RecursionError as fault:
         raise ValueError("JSON nested too deeply") from fault
+    strangers.check(content, value)
     if not isinstance(value, dict):
         raise ValueError(f"a JSON object, got a {type(value).__name__}")
     return value

@@ -138,27 +138,17 @@ class Store:
             manifest = self.manifest(key)
         if manifest is None:
             return ["no readable manifest" if self.folder(key).exists() else "no such artifact"]
-        faults: list[str] = []
+        faults = manifest.faults()
+        if faults:  # names that leave the folder: a stranger's, and nothing of it is opened
+            return faults
         seen: dict[str, tuple[int, int]] = {}
         known = self._verified.get(key, {})
         for name, entry in manifest.files.items():
-            path = self.folder(key) / name
-            try:
-                stat = path.stat()
-                mark = (stat.st_mtime_ns, stat.st_size)
-                if stat.st_size != entry.size:
-                    faults.append(f"{name} has {stat.st_size} bytes instead of {entry.size}")
-                elif known.get(name) == mark:
-                    seen[name] = mark
-                elif thorough or entry.size <= SMALL:
-                    if sha256(path) != entry.sha256:
-                        faults.append(f"{name} has another sha256 than the manifest says")
-                    else:
-                        seen[name] = mark
-            except FileNotFoundError:
-                faults.append(f"{name} is missing")
-            except OSError as error:
-                faults.append(f"{name} cannot be read: {os.strerror(error.errno or 0)}")
+            mark, fault = _look(self.folder(key) / name, entry, known.get(name), thorough=thorough)
+            if fault:
+                faults.append(f"{name} {fault}")
+            elif mark:
+                seen[name] = mark
         self._verified[key] = {} if faults else {**known, **seen}
         return faults
 
@@ -385,8 +375,15 @@ class Store:
         """Find out now, not after an hour of training, whether the store can be written to.
 
         Raises:
-            StoreError: It cannot.
+            StoreError: It cannot, or one of its folders is a link to a place outside, as a stranger's might be.
         """
+        for path in sorted(self.root.glob("*")) + sorted(self.root.glob(".*")):
+            if path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
+                raise StoreError(
+                    f"what a store holds lies in its folder, got {path} -> {path.resolve()}; remove the link, or "
+                    "link the whole store instead",
+                    halting=True,
+                )
         probe = self.root / ".work" / f".probe.{unique()}"
         try:
             probe.mkdir(parents=True)
@@ -395,6 +392,29 @@ class Store:
             raise explained(error, self.root) from error
         finally:
             shutil.rmtree(probe, ignore_errors=True)
+
+
+def _look(
+    path: Path, entry: FileEntry, known: tuple[int, int] | None, *, thorough: bool
+) -> tuple[tuple[int, int] | None, str]:
+    """A file's time and size where it was found sound, and what is wrong with it, if anything.
+
+    `known` are time and size at which it was found sound before; neither comes back for a large file at a glance.
+    """
+    try:
+        stat = path.stat()
+        mark = (stat.st_mtime_ns, stat.st_size)
+        if stat.st_size != entry.size:
+            return None, f"has {stat.st_size} bytes instead of {entry.size}"
+        if known == mark:
+            return mark, ""
+        if not thorough and entry.size > SMALL:
+            return None, ""
+        return (mark, "") if sha256(path) == entry.sha256 else (None, "has another sha256 than the manifest says")
+    except FileNotFoundError:
+        return None, "is missing"
+    except OSError as error:
+        return None, f"cannot be read: {os.strerror(error.errno or 0)}"
 
 
 def now() -> str:

@@ -55,7 +55,7 @@ def of_classes(records: Sequence[Record], folder: Path) -> Answers | str:
     lengths: npt.NDArray[Any] | None = None
     logits = []
     for record in records:
-        path = record.path(folder).parent / record.predictions
+        path = record.path(folder).parent / Path(record.predictions).name
         try:
             arrays = predictions.read(path)
             here, true, given = (arrays[f"{record.split}.{name}"] for name in ("ids", "labels", "logits"))

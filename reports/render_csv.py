@@ -3,6 +3,7 @@
 import csv
 import io
 
+from benchmarks.strangers import cell
 from reports.tables.table import Beside, Table
 
 COLUMNS = (
@@ -38,8 +39,9 @@ def render(table: Table) -> str:
             "" if value is None else repr(value)
             for value in (column.budget, entry.mean, entry.sd, entry.p, before, beside.difference)
         )
+        names = map(cell, (block.title, row.method, row.label, group.task))
         writer.writerow(
-            (block.title, row.method, row.label, group.task, column.quantity, budget, center, spread, entry.n,
-             int(entry.best), p, start, beside.printed, apart, notes)
+            (*names, column.quantity, budget, center, spread, entry.n,
+             int(entry.best), p, start, beside.printed, apart, cell(notes))
         )  # fmt: skip
     return target.getvalue()

@@ -14,7 +14,7 @@ from methods.stages.stage import digest
 TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 HASH = re.compile(r"[0-9a-f]{64}")
 LONGEST = 200  # bytes of a record's file name
-OWN = ("provenance", "cost")  # what two labs may say differently of one measurement
+OWN = ("provenance", "cost", "latency")  # what two labs may say differently of one measurement
 
 
 def record_of(content: bytes, key: str) -> tuple[Record | None, list[str]]:

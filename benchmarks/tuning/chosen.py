@@ -91,7 +91,7 @@ def read(path: Path) -> list[Entry]:
         raise ChosenFault(
             f"--tuned is a file of chosen values, got {path}, which is not there; tune first"
         ) from fault
-    except (KeyError, TypeError, ValueError) as fault:
+    except (KeyError, TypeError, ValueError, RecursionError) as fault:
         raise ChosenFault(f"{path}: not a file of chosen values ({fault}); tune again") from fault
 
 
