@@ -4,12 +4,14 @@ Everything heavy is imported inside the commands, so that help answers at once.
 """
 
 import contextlib
+import functools
 import importlib
+import inspect
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 from typer.core import TyperCommand
@@ -18,6 +20,7 @@ from reports import facts, faults
 
 if TYPE_CHECKING:
     from benchmarks.experiment import Results
+    from reports.asked import Asked
     from reports.figures.picture import Picture
     from reports.tables.table import Table
 
@@ -125,9 +128,11 @@ class FileOrNot(TyperCommand):
         return super().parse_args(ctx, words)
 
 
-@app.command(cls=FileOrNot)
-def run(
-    table: TableName,
+Asking: TypeAlias = Callable[..., "Asked"]
+"""Given a table or figure, and fields of `Asked`: what the user asked for by the options below."""
+
+
+def _questions(
     backbone: Backbone = "mini",
     data: Data = None,
     tasks: Tasks = None,
@@ -136,9 +141,45 @@ def run(
     seeds: Seeds = None,
     protocol: Protocol = None,
     changes: Set = None,
+    plugin: Plugins = None,
+) -> Asking:
+    """The options that describe an experiment, whatever is done with it."""
+
+    def ask(table: str, **more: Any) -> "Asked":
+        from reports.asked import Asked
+
+        return Asked(
+            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), **more
+        )
+
+    return ask
+
+
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `_questions` in place of its parameter `ask`."""
+    questions = inspect.signature(_questions).parameters
+    shown: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        shown += questions.values() if parameter.name == "ask" else [parameter]
+
+    @functools.wraps(command)
+    def call(**given: Any) -> None:
+        answers = {name: given.pop(name) for name in questions}
+        command(ask=_questions(**answers), **given)
+
+    named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown]
+    call.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # where typer looks
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in named}
+    return call
+
+
+@app.command(cls=FileOrNot)
+@asks
+def run(
+    table: TableName,
+    ask: Asking,
     latency: Timed = False,
     tuned: TunedFile = None,
-    plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
     jobs: Jobs = 0,
@@ -153,20 +194,7 @@ def run(
         from reports.figures.picture import Picture
 
         chosen = None if tuned is None else _tuned(tuned, table, runs)
-        experiment = asked.Asked(
-            table,
-            backbone,
-            data,
-            tasks,
-            methods,
-            budgets,
-            seeds,
-            protocol,
-            changes or (),
-            plugin or (),
-            latency,
-            chosen,
-        ).experiment()
+        experiment = ask(table, latency=latency, tuned=chosen).experiment()
         results, drawn = experiment.measure(
             store, runs, jobs, retry_failed=retry_failed, engine=engine, packing=packing
         )
@@ -181,18 +209,11 @@ def run(
 
 
 @app.command()
+@asks
 def plan(
     table: TableName,
-    backbone: Backbone = "mini",
-    data: Data = None,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    budgets: Budgets = None,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    changes: Set = None,
+    ask: Asking,
     latency: Timed = False,
-    plugin: Plugins = None,
     store: Store = STORE,
     jobs: Jobs = 0,
     json: AsJson = False,
@@ -200,11 +221,9 @@ def plan(
     """List the stages a run would need: shared, stored already, and the expected time. Runs nothing."""
     with _told():
         from benchmarks.experiment import plan as planned
-        from reports import asked, output, states
+        from reports import output, states
 
-        experiment = asked.Asked(
-            table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or (), latency
-        ).experiment()
+        experiment = ask(table, latency=latency).experiment()
         found = planned(experiment.cells, experiment.options, store=store, jobs=jobs)
         if json:
             _print_json(states.plan_facts(found))
@@ -251,17 +270,10 @@ def demo(
 
 
 @app.command()
+@asks
 def tune(
     table: TableName,
-    backbone: Backbone = "mini",
-    data: Data = None,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    budgets: Budgets = None,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    changes: Set = None,
-    plugin: Plugins = None,
+    ask: Asking,
     trials: Annotated[int, typer.Option(help="Points tried for each cell of the table.", rich_help_panel=HOW)] = 18,
     timeout: Annotated[
         float | None,
@@ -299,12 +311,12 @@ def tune(
     """Search each method's own space, all with equal budgets; the values chosen serve 'run --tuned'."""
     with _told():
         from benchmarks.tuning.search import Request
-        from reports import asked, output, tuned, tuning
+        from reports import output, tuned, tuning
 
         with faults.usage(ValueError):
             request = Request(trials, timeout, sampler, pruner, select, seed)
         found = tuning.Tuning.asked(
-            asked.Asked(table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()),
+            ask(table),
             request,
         )
         if dry_run:
@@ -427,21 +439,14 @@ def status(
 
 
 @app.command()
+@asks
 def why(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A stage's key, or its first digits.")],
+    ask: Asking,
     table: Annotated[
         str | None,
         typer.Argument(metavar="[TABLE]", help="With the options of a run: explain a stage that is not made yet."),
     ] = None,
-    backbone: Backbone = "mini",
-    data: Data = None,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    budgets: Budgets = None,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    changes: Set = None,
-    plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
     json: AsJson = False,
@@ -454,15 +459,7 @@ def why(
 
         planned = {}
         if table is not None:
-            from reports import asked
-
-            planned = (
-                asked.Asked(
-                    table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
-                )
-                .experiment()
-                .stages()
-            )
+            planned = ask(table).experiment().stages()
         with faults.usage(UnknownKeyError):
             found = explain(key, Artifacts(store), planned, known_manifests(runs))
         _facts(found, json)
@@ -533,20 +530,13 @@ def doctor(
 
 
 @app.command()
+@asks
 def clean(
+    ask: Asking,
     table: Annotated[
         str | None,
         typer.Argument(metavar="[TABLE]", help="Keep what this table, with the options of a run, needs."),
     ] = None,
-    backbone: Backbone = "mini",
-    data: Data = None,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    budgets: Budgets = None,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    changes: Set = None,
-    plugin: Plugins = None,
     store: Store = STORE,
     runs: Runs = RUNS,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, nothing is removed.")] = False,
@@ -560,15 +550,7 @@ def clean(
 
         needed = None
         if table is not None:
-            from reports import asked
-
-            needed = (
-                asked.Asked(
-                    table, backbone, data, tasks, methods, budgets, seeds, protocol, changes or (), plugin or ()
-                )
-                .experiment()
-                .stages()
-            )
+            needed = ask(table).experiment().stages()
         kept = Artifacts(store)
         with faults.usage(ValueError):
             found = cleaning.survey(kept, runs, needed)
