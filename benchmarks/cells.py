@@ -106,6 +106,26 @@ class Cell:
             }
         )
 
+    def entry(self, metric: str) -> dict[str, Any]:
+        """The fields that its record or gap begins with, see `Entry`; `metric` is the one that tables print."""
+        setting = self.setting
+        return {
+            "method": self.method,
+            "label": self.title,
+            "family": self.compressor.family.value,
+            "knobs": self.compressor.knobs(),
+            "backbone": setting.backbone.name,
+            "backbone_fingerprint": setting.backbone.fingerprint,
+            "task": setting.task.name,
+            "task_fingerprint": setting.task.fingerprint,
+            "protocol": setting.protocol.name,
+            "recipes": dataclasses.asdict(setting.protocol),
+            "budget": setting.budget.kept,
+            "seed": setting.seed,
+            "metric": metric,
+            "split": setting.task.evaluation[0],
+        }
+
     @property
     def key_of_refusal(self) -> str:
         """A name for a cell that has no stage."""

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from benchmarks import strangers
 from benchmarks.cells import Cell
-from benchmarks.records import SCHEMA, safe
+from benchmarks.entries import SCHEMA, Entry
 from methods.stages.stage import digest
 
 SUFFIX = ".gap.json"
@@ -18,23 +17,9 @@ STATES: tuple[State, ...] = ("refused", "failed")
 
 
 @dataclasses.dataclass(frozen=True)
-class KeptGap:
-    """A cell without a record. Its fields are called as a record's, where it has the same."""
+class KeptGap(Entry):
+    """A cell without a record."""
 
-    method: str
-    label: str
-    family: str
-    knobs: dict[str, Any]
-    backbone: str
-    backbone_fingerprint: str
-    task: str
-    task_fingerprint: str
-    protocol: str
-    recipes: dict[str, Any]
-    budget: float
-    seed: int
-    metric: str
-    split: str
     state: State  # refused by the method itself, or failed when it was last tried
     reason: str
     schema: int = SCHEMA
@@ -59,18 +44,12 @@ class KeptGap:
         )
 
     def path(self, folder: Path) -> Path:
-        """`<backbone>/<task>/<method>-<budget>-s<seed>-<key>.gap.json` below `folder`."""
-        name = f"{safe(self.method)}-{self.budget:g}-s{self.seed}-{self.key[:8]}{SUFFIX}"
-        return folder / safe(self.backbone) / self.task / name
+        """Its file below `folder`."""
+        return self.place(folder, self.key, SUFFIX)
 
     def write(self, folder: Path) -> Path:
         """Write the gap below `folder`, whole or not at all."""
-        path = self.path(folder)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-        return path
+        return self.keep(self.path(folder))
 
 
 def of_cell(cell: Cell, metric: str, state: State, reason: str) -> KeptGap:
@@ -82,25 +61,7 @@ def of_cell(cell: Cell, metric: str, state: State, reason: str) -> KeptGap:
         state: How it came to have none.
         reason: Why.
     """
-    setting = cell.setting
-    return KeptGap(
-        method=cell.method,
-        label=cell.compressor.title(),
-        family=cell.compressor.family.value,
-        knobs=cell.compressor.knobs(),
-        backbone=setting.backbone.name,
-        backbone_fingerprint=setting.backbone.fingerprint,
-        task=setting.task.name,
-        task_fingerprint=setting.task.fingerprint,
-        protocol=setting.protocol.name,
-        recipes=dataclasses.asdict(setting.protocol),
-        budget=setting.budget.kept,
-        seed=setting.seed,
-        metric=metric,
-        split=setting.task.evaluation[0],
-        state=state,
-        reason=reason,
-    )
+    return KeptGap(**cell.entry(metric), state=state, reason=reason)
 
 
 def read(path: Path) -> KeptGap:

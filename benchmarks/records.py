@@ -2,18 +2,15 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import strangers
+from benchmarks.entries import SCHEMA, Entry
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-SCHEMA = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Latency:
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
+class Record(Entry):
     """One measurement.
 
     `metrics` maps split -> metric -> value (fractions; correlations in [-1, 1]); `metric` and `split` name the
@@ -74,20 +71,6 @@ class Record:
     """
 
     key: str  # sha256 of setting, method and evaluated stage
-    method: str  # the registry's name with overrides, e.g. "lpaf(rank=260)"
-    label: str
-    family: str
-    knobs: dict[str, Any]
-    backbone: str
-    backbone_fingerprint: str
-    task: str
-    task_fingerprint: str
-    protocol: str
-    recipes: dict[str, Any]  # the whole protocol as data
-    budget: float
-    seed: int
-    metric: str
-    split: str
     metrics: dict[str, dict[str, float]]
     predictions: str  # file beside the record: npz of ids, labels, logits for every split
     sizes: Sizes
@@ -108,23 +91,12 @@ class Record:
         return self.metrics[self.split][self.metric]
 
     def path(self, folder: Path) -> Path:
-        """`<backbone>/<task>/<method>-<budget>-s<seed>-<key>.json` below `folder`."""
-        name = f"{safe(self.method)}-{self.budget:g}-s{self.seed}-{self.key[:8]}.json"
-        return folder / safe(self.backbone) / self.task / name
+        """Its file below `folder`."""
+        return self.place(folder, self.key, ".json")
 
     def write(self, folder: Path) -> Path:
         """Write the record below `folder`, whole or not at all."""
-        path = self.path(folder)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-        return path
-
-
-def safe(text: str) -> str:
-    """A text as part of a file name: no separators, no surprises."""
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)
+        return self.keep(self.path(folder))
 
 
 def read(path: Path, *, inspected: bool = True) -> Record:

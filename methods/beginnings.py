@@ -3,13 +3,15 @@
 The last is the fall-back for the other two, and says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 from methods import students
-from methods.contract import Pretrained, Recipe, Setting
+from methods.contract import Compressor, Family, Pretrained, Recipe, Setting
 from methods.ops.pretraining import Weights
+from methods.space import LEARNING_RATES
 from methods.stages.general import GeneralDistillation
 from methods.stages.student import Student
 from methods.stages.text import EncodeText
@@ -153,6 +155,43 @@ class Beginning:
 
     def _elsewhere(self, setting: Setting, name: str) -> Pretrained:
         return setting.encoders[name]
+
+
+@dataclass(frozen=True)
+class PretrainedStudent(Compressor):
+    """A method whose student is made before any task: what such methods share, whatever they imitate."""
+
+    student: str | None = None
+    corpus: str | None = None
+    lines: int | None = None  # of the corpus; None: all
+    passes: int = 3  # over them
+    rate: float = 5e-4  # peak learning rate on the corpus
+    batch: int = 256  # rows a step on the corpus
+
+    family: ClassVar[Family] = Family.PRETRAINING_DISTILLATION
+    space: ClassVar[Mapping[str, Any]] = {"lr": LEARNING_RATES}
+    excess: ClassVar[float] = students.LAYER_EXCESS
+
+    def __post_init__(self) -> None:
+        """Refuse a beginning that is none."""
+        _ = self.beginning
+
+    @property
+    def beginning(self) -> Beginning:
+        """Where the student comes from."""
+        return Beginning(self.label, self.student, self.corpus, self.lines, self.passes, self.rate, self.batch)
+
+    def encoders(self) -> tuple[str, ...]:
+        """The student from elsewhere."""
+        return self.beginning.encoders
+
+    def corpora(self) -> tuple[str, ...]:
+        """The text of the pre-training."""
+        return self.beginning.corpora
+
+    def refused(self, setting: Setting) -> str | None:
+        """Also budgets below one layer."""
+        return super().refused(setting) or self.beginning.refusal(setting)
 
 
 def _short(place: str) -> str:

@@ -1,17 +1,15 @@
 """MiniLM's distillation: how the last layer's tokens attend and how their values relate (Wang et al., 2020)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from methods import students
-from methods.beginnings import Beginning
-from methods.contract import Compressor, Family, Setting
+from methods.beginnings import PretrainedStudent
+from methods.contract import Setting
 from methods.ops.matching import regrouped, relation_divergence, relations
-from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
@@ -80,7 +78,7 @@ class _SelfAttention(Matcher):
 
 
 @dataclass(frozen=True)
-class MiniLM(Compressor):
+class MiniLM(PretrainedStudent):
     """Distilled from a teacher's last self-attention, then trained on its answers by the unified objective.
 
     As published the student learns from the pre-trained encoder on a text, before any task: it comes from elsewhere
@@ -91,20 +89,11 @@ class MiniLM(Compressor):
 
     relation_heads: int | None = None
     epochs: int | None = None  # of the training on the task's rows; None: as many as that on the answers
-    student: str | None = None
-    corpus: str | None = None
-    lines: int | None = None  # of the corpus; None: all
-    passes: int = 3  # over them
-    rate: float = 5e-4  # peak learning rate on the corpus
-    batch: int = 256  # rows a step on the corpus
 
     label: ClassVar[str] = "MiniLM"
-    family: ClassVar[Family] = Family.PRETRAINING_DISTILLATION
     source: ClassVar[str] = (
         "Wang et al., NeurIPS 2020 (arXiv 2002.10957), section 3; Wang et al. 2021 (arXiv 2012.15828)"
     )
-    space: ClassVar[Mapping[str, Any]] = {"lr": LEARNING_RATES}
-    excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:
         """Student -> (without one of its own: training on the last self-attention) -> training on the answers."""
@@ -130,29 +119,12 @@ class MiniLM(Compressor):
 
     def __post_init__(self) -> None:
         """Refuse a beginning that is none, and epochs of a training that there is not."""
-        beginning = self.beginning
-        if self.epochs is not None and not beginning.fallback:
+        super().__post_init__()
+        if self.epochs is not None and not self.beginning.fallback:
             raise ValueError(
                 f"MiniLM: epochs is of the training on the task's rows, which a student of its own does without, got "
                 f"{self.epochs}; leave it out"
             )
-
-    @property
-    def beginning(self) -> Beginning:
-        """Where the student comes from."""
-        return Beginning(self.label, self.student, self.corpus, self.lines, self.passes, self.rate, self.batch)
-
-    def encoders(self) -> tuple[str, ...]:
-        """The student from elsewhere."""
-        return self.beginning.encoders
-
-    def corpora(self) -> tuple[str, ...]:
-        """The text of the distillation."""
-        return self.beginning.corpora
-
-    def refused(self, setting: Setting) -> str | None:
-        """Also budgets below one layer."""
-        return super().refused(setting) or self.beginning.refusal(setting)
 
     def title(self) -> str:
         """Says where the student comes from."""

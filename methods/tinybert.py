@@ -1,17 +1,15 @@
 """TinyBERT: the teacher's embeddings, states and attention first, its answers after (Jiao et al., 2020)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from methods import students
-from methods.beginnings import Beginning
-from methods.contract import Compressor, Distillation, Family, Kind, Setting
+from methods.beginnings import PretrainedStudent
+from methods.contract import Distillation, Kind, Setting
 from methods.ops.matching import Counted, hidden_error, score_error
-from methods.space import LEARNING_RATES
 from methods.stages.distil import Distil, Inner
 from methods.stages.stage import Stage
 from methods.steps import dense, encoded, teacher_logits
@@ -83,7 +81,7 @@ class _Layers(Matcher):
 
 
 @dataclass(frozen=True)
-class TinyBERT(Compressor):
+class TinyBERT(PretrainedStudent):
     """Two trainings: on the teacher's inside alone, then on its answers. No data are augmented.
 
     The student comes from elsewhere (`student`: a folder or hub id), or is distilled here on a text (`corpus`:
@@ -98,21 +96,13 @@ class TinyBERT(Compressor):
     counted: Counted = "tokens"
     temperature: float | None = None
     epochs: int | None = None  # of the first training; None: as many as the second
-    student: str | None = None
-    corpus: str | None = None
-    lines: int | None = None  # of the corpus; None: all
-    passes: int = 3  # over them
     rate: float = 5e-5  # peak learning rate of general distillation
-    batch: int = 256  # rows a step of general distillation
 
     label: ClassVar[str] = "TinyBERT"
-    family: ClassVar[Family] = Family.PRETRAINING_DISTILLATION
     source: ClassVar[str] = (
         "Jiao et al., Findings of EMNLP 2020 (arXiv 1909.10351), section 3; "
         "huawei-noah/Pretrained-Language-Model, TinyBERT/task_distill.py"
     )
-    space: ClassVar[Mapping[str, Any]] = {"lr": LEARNING_RATES}
-    excess: ClassVar[float] = students.LAYER_EXCESS
 
     def plan(self, setting: Setting) -> Stage:
         """Student -> training on the inside -> training on the answers."""
@@ -135,26 +125,9 @@ class TinyBERT(Compressor):
             logits=teacher_logits(setting),
         )
 
-    def __post_init__(self) -> None:
-        """Refuse a beginning that is none."""
-        _ = self.beginning
-
-    @property
-    def beginning(self) -> Beginning:
-        """Where the student comes from."""
-        return Beginning(self.label, self.student, self.corpus, self.lines, self.passes, self.rate, self.batch)
-
     def layers(self, setting: Setting) -> tuple[int, ...]:
         """Which layers (0-based) the student has, of the encoder that it comes from."""
         return self.beginning.layers(setting, own=followed, other=followed)
-
-    def encoders(self) -> tuple[str, ...]:
-        """The student from elsewhere."""
-        return self.beginning.encoders
-
-    def corpora(self) -> tuple[str, ...]:
-        """The text of general distillation."""
-        return self.beginning.corpora
 
     def answers(self, unified: Distillation, kind: Kind, outputs: int) -> Distillation:
         """The weights on labels and logits; published: no labels, no T^2, mean over classes too (Eq. 10).

@@ -2,19 +2,15 @@
 
 import dataclasses
 import hashlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records and sample_gaps are no test modules
-
-from sample_gaps import gap_of
-from sample_records import sample, samples
-
 from benchmarks import predictions
 from benchmarks.records import Latency, Record
+from sample_gaps import gap_of
+from sample_records import sample, samples
 
 HOSTILE = "</script><script>window.broken=1</script><img src=x onerror=window.broken=1>\u2028<!-- & \"'"
 EXAMPLES = 40

@@ -3,17 +3,12 @@
 import csv
 import dataclasses
 import io
-import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample
 
 import methods
 from benchmarks import experiment, runner
@@ -30,6 +25,7 @@ from methods.stages.stage import Stage
 from methods.steps import oversized, pruned, rank
 from reports import asked, render_csv, render_text, tables
 from reports.tables.table import Table, number
+from sample_records import sample
 
 ABLATIONS = ("table4", "table5", "table6", "table7")
 

@@ -2,15 +2,10 @@
 
 import dataclasses
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample
 
 import methods
 from benchmarks.records import Record
@@ -20,6 +15,7 @@ from reports.evidence import Evidence
 from reports.tables import finish
 from reports.tables.table import NO_RUN, Entry, Table, number
 from reports.tables.table import published as printed
+from sample_records import sample
 
 NOWHERE = Evidence(Path("nowhere"))
 

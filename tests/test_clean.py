@@ -3,16 +3,12 @@
 import dataclasses
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is no test module
-
 import toy_stages as toy
-
 import weighin
 from benchmarks import experiment, presence
 from benchmarks.engines.local import LocalEngine

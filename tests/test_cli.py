@@ -15,10 +15,6 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample, samples
-
 import weighin
 from benchmarks import experiment
 from benchmarks.cells import Cell
@@ -27,6 +23,7 @@ from benchmarks.experiment import Options, Results
 from benchmarks.records import Record
 from reports import typed
 from reports.terminal import Watch, duration, facts
+from sample_records import sample, samples
 
 SMALL = (
     "--tasks",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample, samples
 
 import methods
 import weighin
@@ -28,6 +23,7 @@ from reports.faults import UsageError
 from reports.pairs import inference, pairs
 from reports.predicates import PREDICATES, Evidence
 from reports.statistics.crossed import crossed
+from sample_records import sample, samples
 
 EXAMPLES = 200
 SKILL = {"dense": 0.9, "lpaf": 0.85, "svd-ft": 0.6, "up-zero": 0.6, "up-first": 0.7}

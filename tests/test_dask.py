@@ -13,10 +13,7 @@ import distributed
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
-
 import toy_stages as toy
-
 from benchmarks import engines
 from benchmarks.engines import EngineError, batch
 from benchmarks.engines.dask import DaskEngine, _client, in_process

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records and toy_stages are no test modules
-
 import toy_stages as toy
-from sample_records import sample
-
 import weighin
 from benchmarks import locks
 from benchmarks.engines import machine
@@ -27,6 +22,7 @@ from benchmarks.runner import run
 from benchmarks.store import Store, now
 from benchmarks.upkeep import doctor
 from benchmarks.upkeep.doctor import Finding, examine
+from sample_records import sample
 
 
 @pytest.fixture

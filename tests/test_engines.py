@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
-
 import toy_stages as toy
-
 from benchmarks import engines
 from benchmarks.engines import Engine, EngineError, Job, Report, local, machine
 from benchmarks.engines.local import LocalEngine

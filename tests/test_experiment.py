@@ -2,17 +2,12 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_gaps is no test module
-
-from sample_gaps import gap_of
 
 import methods
 from benchmarks import backbones, experiment, gaps, predictions, records, spectra
@@ -22,6 +17,7 @@ from benchmarks.inspection import pattern_matrix
 from benchmarks.store import Store
 from methods import models
 from methods.ops.ranks import factor_weights, rank_for
+from sample_gaps import gap_of
 
 OPTIONS = Options(
     tasks=("mini-rte",), methods=("dense", "svd-ft", "up-zero"), budgets=(0.25,), seeds=(1,), protocol="smoke"

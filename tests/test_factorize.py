@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,10 +23,9 @@ from methods.stages.finetune import FineTune
 from methods.stages.fisher import Fisher
 from methods.stages.prune import IMPORTANCE
 from methods.stages.retrain import Mixing, Retrain
-from methods.stages.stage import Rows, Stage
-from methods.training.batches import Encoded
 from methods.training.features import Featured, FeatureDistillation, feature_distance
 from methods.training.objectives import Distilled, logits_of
+from training_bench import Artifacts, rows
 
 RANK = 6
 COUNT = 24
@@ -36,60 +34,21 @@ DENSE = FineTune("e" * 64, DATA, Recipe(1, 1e-4), 1)
 FISHER = Fisher(DENSE, DATA, COUNT, seed=1)
 
 
-class Bench:
-    """A workbench whose artifacts are one folder a kind of stage."""
-
-    device = "cpu"
-    parts = 1
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.folder = self.scratch = root / "out"
-        self.folder.mkdir()
-
-    def artifact(self, stage: Stage) -> Path:
-        return self.root / stage.kind
-
-    def encoder(self, fingerprint: str) -> Path:
-        raise LookupError(fingerprint)
-
-    def rows(self, fingerprint: str, split: str) -> Rows:
-        raise LookupError(fingerprint, split)
-
-    def score(self, task: str, logits: Any, labels: Any) -> dict[str, float]:
-        raise LookupError(task)
-
-    def progress(self, done: int, total: int, **facts: float) -> None:
-        assert 0 < done <= total
-
-
-def rows() -> Encoded:
-    generator = np.random.default_rng(3)
-    offsets = np.concatenate(([0], np.cumsum(generator.integers(5, 12, COUNT))))
-    return Encoded(
-        ids=generator.integers(5, 90, offsets[-1], dtype=np.int32),
-        segments=np.zeros(offsets[-1], dtype=np.int8),
-        offsets=offsets,
-        labels=generator.integers(0, 2, COUNT),
-        padding=0,
-    )
-
-
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Artifacts:
     model = models.pretrained(bert_folder(), outputs=2, seed=4)
     (tmp_path / DENSE.kind).mkdir()
     models.save(model, tmp_path / DENSE.kind)
-    monkeypatch.setattr(fisher.parts, "train_split", lambda _data, _bench: rows())
-    return Bench(tmp_path)
+    monkeypatch.setattr(fisher.parts, "train_split", lambda _data, _bench: rows(COUNT))
+    return Artifacts(tmp_path)
 
 
-def dense(bench: Bench) -> dict[str, Tensor]:
+def dense(bench: Artifacts) -> dict[str, Tensor]:
     layers = models.matrices(models.load(bench.artifact(DENSE)))
     return {name: layer.weight.detach() for name, layer in layers.items() if isinstance(layer, nn.Linear)}
 
 
-def give_scores(bench: Bench, make: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+def give_scores(bench: Artifacts, make: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     scores = {name: make(weight) for name, weight in dense(bench).items()}
     (bench.root / FISHER.kind).mkdir(exist_ok=True)
     save_file(scores, bench.root / FISHER.kind / IMPORTANCE)
@@ -102,7 +61,7 @@ def weighed(side: str = "row", gamma: float = 0.5) -> Factorize:
 
 @pytest.mark.parametrize("side", ["row", "col"])
 @pytest.mark.parametrize("gamma", [0.5, 1.0])
-def test_each_matrix_is_the_weighted_decomposition_of_its_scores(bench: Bench, side: str, gamma: float) -> None:
+def test_each_matrix_is_the_weighted_decomposition_of_its_scores(bench: Artifacts, side: str, gamma: float) -> None:
     generator = torch.Generator().manual_seed(0)
     scores = give_scores(bench, lambda weight: torch.rand(weight.shape, generator=generator))
     facts = weighed(side, gamma).run(bench)
@@ -115,7 +74,7 @@ def test_each_matrix_is_the_weighted_decomposition_of_its_scores(bench: Bench, s
         torch.testing.assert_close(layer.product().double(), factors.outer @ factors.inner, rtol=0, atol=1e-5)
 
 
-def test_by_mask_on_a_dense_model_is_plain(bench: Bench) -> None:
+def test_by_mask_on_a_dense_model_is_plain(bench: Artifacts) -> None:
     Factorize(DENSE, RANK, Weighting("mask")).run(bench)
     by_mask = load_file(bench.folder / models.WEIGHTS)
     Factorize(DENSE, RANK).run(bench)
@@ -123,7 +82,7 @@ def test_by_mask_on_a_dense_model_is_plain(bench: Bench) -> None:
     assert all(torch.allclose(by_mask[name], plain[name], atol=1e-5) for name in plain if "inner" not in name)
 
 
-def test_scores_of_nothing_are_said_and_weigh_alike(bench: Bench) -> None:
+def test_scores_of_nothing_are_said_and_weigh_alike(bench: Artifacts) -> None:
     give_scores(bench, torch.zeros_like)
     facts = weighed().run(bench)
     assert facts["unweighted"] == facts["matrices"]
@@ -134,13 +93,13 @@ def test_scores_of_nothing_are_said_and_weigh_alike(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0])
-def test_scores_that_are_none_fail_the_method_by_name(bench: Bench, bad: float) -> None:
+def test_scores_that_are_none_fail_the_method_by_name(bench: Artifacts, bad: float) -> None:
     give_scores(bench, lambda weight: torch.full_like(weight, bad))
     with pytest.raises(MethodFailure, match=r"layer\.0.*importance is (finite|never negative)"):
         weighed().run(bench)
 
 
-def test_weights_that_are_nan_fail_the_method_and_zero_ones_do_not(bench: Bench) -> None:
+def test_weights_that_are_nan_fail_the_method_and_zero_ones_do_not(bench: Artifacts) -> None:
     model = models.load(bench.artifact(DENSE))
     layer = next(iter(models.matrices(model).values()))
     assert isinstance(layer, nn.Linear)
@@ -168,12 +127,12 @@ def test_weightings_that_do_not_exist_are_refused() -> None:
         Factorize(DENSE, RANK, Weighting())
 
 
-def test_the_information_is_each_rows_squared_gradient(bench: Bench) -> None:
+def test_the_information_is_each_rows_squared_gradient(bench: Artifacts) -> None:
     """Against autograd, one row at a time and unpadded."""
     facts = FISHER.run(bench)
     assert (facts["rows"], facts["of"], facts["zero_matrices"]) == (COUNT, COUNT, 0)
     found = load_file(bench.folder / IMPORTANCE)
-    model, split = models.load(bench.artifact(DENSE)), rows()
+    model, split = models.load(bench.artifact(DENSE)), rows(COUNT)
     layers = {name: layer for name, layer in models.matrices(model).items() if isinstance(layer, nn.Linear)}
     expected = {name: torch.zeros_like(layer.weight) for name, layer in layers.items()}
     weights = [layer.weight for layer in layers.values()]
@@ -187,7 +146,7 @@ def test_the_information_is_each_rows_squared_gradient(bench: Bench) -> None:
         torch.testing.assert_close(found[name], total, rtol=1e-3, atol=1e-5 * float(total.max()))
 
 
-def test_a_draw_of_rows_depends_on_the_seed_alone(bench: Bench) -> None:
+def test_a_draw_of_rows_depends_on_the_seed_alone(bench: Artifacts) -> None:
     few = dataclasses.replace(FISHER, rows=5)
     first = few.run(bench)
     kept = load_file(bench.folder / IMPORTANCE)
@@ -206,9 +165,9 @@ def test_rows_that_are_not_there_are_refused(count: int) -> None:
         Fisher(DENSE, DATA, count, 1)
 
 
-def test_features_of_a_copy_are_no_distance_away_and_padding_does_not_count(bench: Bench) -> None:
+def test_features_of_a_copy_are_no_distance_away_and_padding_does_not_count(bench: Artifacts) -> None:
     model, teacher = (models.load(bench.artifact(DENSE)) for _ in range(2))
-    batch = rows().batch(np.arange(6), "cpu")
+    batch = rows(COUNT).batch(np.arange(6), "cpu")
     single = Distilled("classification", Distillation(), torch.zeros(COUNT, 2))
     alone, featured = single(model, batch), Featured(single, teacher, 2.0)
     torch.testing.assert_close(featured(model, batch), alone)
@@ -227,11 +186,11 @@ def test_features_of_a_copy_are_no_distance_away_and_padding_does_not_count(benc
         feature_distance((states[0],), (states[1], states[1]), mask)
 
 
-def test_features_are_distilled_in_bfloat16_too(bench: Bench) -> None:
+def test_features_are_distilled_in_bfloat16_too(bench: Artifacts) -> None:
     model, teacher = (models.load(bench.artifact(DENSE)) for _ in range(2))
     with torch.no_grad():
         next(iter(models.matrices(model).values())).bias.add_(0.1)  # type: ignore[union-attr]
-    batch = rows().batch(np.arange(6), "cpu")
+    batch = rows(COUNT).batch(np.arange(6), "cpu")
     single = Distilled("classification", Distillation(), torch.zeros(COUNT, 2))
     exact = Featured(single, teacher, 1.0)(model, batch)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -1,18 +1,14 @@
 """Figures: they are written, show every line, and stay readable without colour."""
 
-import sys
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample, samples
-
 from reports.figures import palette, trade_off
 from reports.tables.consistency import MixedRecordsError
+from sample_records import sample, samples
 
 
 def test_the_trade_off_is_written_as_a_picture(tmp_path: Path) -> None:

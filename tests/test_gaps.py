@@ -1,21 +1,17 @@
 """Cells without a record: kept beside the records, seen in tables, figures and on the page, gone when measured."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records and sample_gaps are no test modules
-
-from sample_gaps import gap_of
-from sample_records import sample, samples
-
 import weighin
 from benchmarks import gaps, records
 from reports import selection
 from reports.faults import UsageError
+from sample_gaps import gap_of
+from sample_records import sample, samples
 
 REASON = "knows no classes <b>|&\\emph{x}"
 

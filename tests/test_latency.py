@@ -1,16 +1,11 @@
 """Latency: a stage that changes no other key, and what reports make of it."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample
 
 import weighin
 from benchmarks import experiment, records
@@ -23,6 +18,7 @@ from reports.page import data
 from reports.page.cells import cells
 from reports.page.names import Names
 from reports.page.predictions import Summaries
+from sample_records import sample
 
 OPTIONS = Options(methods=("dense", "svd-ft"), budgets=(0.5,), seeds=(1,), protocol="smoke")
 

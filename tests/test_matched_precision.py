@@ -1,14 +1,9 @@
 """Where a recipe computes in bfloat16, so does the teacher; what is compared is compared in float32."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from test_training import rows
 
 from benchmarks.mini import bert_folder
 from methods import models
@@ -20,6 +15,7 @@ from methods.tinybert import Layers
 from methods.training import internals
 from methods.training.batches import Encoded
 from methods.training.matching import Matched, Matching, Shape
+from test_training import rows
 
 MATCHINGS = {
     "ckd": Relations(),

@@ -1,6 +1,5 @@
 """A training on a teacher's inside, killed and resumed, ends with the same bits: student and learned projection."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parent))  # its workbench can be told to die
-
-from test_replacing_and_teaching import RECIPE, Bench, rows
-
 from benchmarks.mini import bert_folder
 from methods import models
 from methods.stages.distil import MATCHER
 from methods.tinybert import Layers
 from methods.training import internals, loop
 from methods.training.matching import Matched, Shape
+from test_replacing_and_teaching import RECIPE, Bench, rows
 
 
 def trained(folder: Path, bench: Any) -> dict[str, Tensor]:

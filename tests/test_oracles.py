@@ -3,10 +3,7 @@
 Each case of each file is one test. A case without a function of ours is skipped with its reason.
 """
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,15 +20,9 @@ from methods.ops.masking import apply_, drop_smallest, prune_masks
 from methods.ops.ranks import factor_weights
 from methods.ops.schedules import kept_share, parent_probability
 from methods.ops.svd import Factors, truncated_svd, weighted_svd
+from oracle_cases import Case, cases, close, tensor
 
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
 Check = Callable[[Case], None]
-
-
-def cases(topic: str) -> list[Any]:
-    found = json.loads((FOLDER / f"{topic}.json").read_text(encoding="utf-8"))["cases"]
-    return [pytest.param(case, id=case["name"]) for case in found]
 
 
 def dispatch(case: Case, checks: dict[str, Check]) -> None:
@@ -39,15 +30,6 @@ def dispatch(case: Case, checks: dict[str, Check]) -> None:
     fields = [field for field in checks if field in case["inputs"]]
     assert fields, f"{case['name']}: no check is for a case with the inputs {sorted(case['inputs'])}"
     checks[fields[0]](case)
-
-
-def tensor(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor | float, expected: Any, tolerance: float) -> None:
-    found = found.detach() if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
-    torch.testing.assert_close(found.double(), tensor(expected), rtol=tolerance, atol=tolerance)
 
 
 def weighted_error(weight: Tensor, product: Tensor, weights: Tensor) -> float:

@@ -1,11 +1,7 @@
 """CKD's relations against numbers recorded elsewhere, and the properties that define them."""
 
-import json
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,23 +15,9 @@ from methods.contract import Distillation
 from methods.ops import relations
 from methods.training.batches import Batch
 from methods.training.objectives import Distilled
+from oracle_cases import Case, cases, close, tensor
 
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def cases() -> list[Any]:
-    found = json.loads((FOLDER / "ckd.json").read_text(encoding="utf-8"))["cases"]
-    return [pytest.param(case, id=case["name"]) for case in found]
-
-
-def tensor(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: Any, tolerance: float) -> None:
-    torch.testing.assert_close(found.detach(), tensor(expected), rtol=tolerance, atol=tolerance)
 
 
 def loss(name: str) -> Loss:
@@ -100,7 +82,7 @@ def check(case: Case) -> None:
     raise AssertionError(f"no test knows a case with the inputs {', '.join(case['inputs'])}")
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", cases("ckd"))
 def test_oracle_ckd(case: Case) -> None:
     check(case)
 

@@ -4,11 +4,6 @@ A case is told by its fields: one with data checks the Fisher information and th
 with a given information checks the factorization alone.
 """
 
-import json
-import os
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,23 +15,7 @@ from methods.ops.fisher import add_squared_gradients_
 from methods.ops.losses import supervised
 from methods.ops.svd import Factors, truncated_svd, weighted_svd
 from methods.training.sensitivities import Taps
-
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
-
-
-def cases() -> list[Any]:
-    found = json.loads((FOLDER / "fwsvd.json").read_text(encoding="utf-8"))["cases"]
-    return [pytest.param(case, id=case["name"]) for case in found]
-
-
-def tensor(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor | float, expected: Any, tolerance: float) -> None:
-    found = found.detach() if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
-    torch.testing.assert_close(found.double(), tensor(expected), rtol=tolerance, atol=tolerance)
+from oracle_cases import Case, cases, close, tensor
 
 
 def product(factors: Factors) -> Tensor:
@@ -96,7 +75,7 @@ def check_factorization(W: Tensor, fisher: Tensor, k: int, side: str, expected: 
         close(found[name], value, tolerance)
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", cases("fwsvd"))
 def test_oracle_fwsvd(case: Case) -> None:
     given, expected, tolerance = case["inputs"], case["expected"], case["tolerance"]
     W = tensor(given["W"])

@@ -1,9 +1,6 @@
 """MetaDistil's round against numbers recorded elsewhere and against finite differences, by the function in use."""
 
-import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,24 +11,12 @@ from methods.ops.bilevel import Lesson, Parameters, lesson, trial
 from methods.ops.teachable import soft_loss
 from methods.training.batches import Batch
 from methods.training.teaching import Answers, Teachable, answers, teach
-
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
-
-
-def read() -> list[Case]:
-    found: list[Case] = json.loads((FOLDER / "metadistil.json").read_text(encoding="utf-8"))["cases"]
-    return found
-
-
-def close(found: Tensor | float, expected: Any, tolerance: float) -> None:
-    found = found.detach().double() if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=tolerance, atol=tolerance)
+from oracle_cases import Case, close, read
 
 
 def start() -> Case:
     """The models and rows that every round starts from."""
-    found: Case = next(case for case in read() if "teacher" in case["inputs"])["inputs"]
+    found: Case = next(case for case in read("metadistil") if "teacher" in case["inputs"])["inputs"]
     return found
 
 
@@ -107,7 +92,7 @@ def update(module: nn.Module, rate: float, clip: float) -> float:
     return float(norm)
 
 
-ROUNDS = [pytest.param(case, id=case["name"]) for case in read() if "pilot_step" in case["inputs"]]
+ROUNDS = [pytest.param(case, id=case["name"]) for case in read("metadistil") if "pilot_step" in case["inputs"]]
 
 
 @pytest.mark.parametrize("case", ROUNDS)
@@ -159,7 +144,9 @@ def test_oracle_metadistil(case: Case) -> None:
 
 
 def test_oracle_metadistil_every_case_is_known() -> None:
-    unknown = [c["name"] for c in read() if "pilot_step" not in c["inputs"] and "teacher" not in c["inputs"]]
+    unknown = [
+        c["name"] for c in read("metadistil") if "pilot_step" not in c["inputs"] and "teacher" not in c["inputs"]
+    ]
     assert not unknown
     assert ROUNDS
 

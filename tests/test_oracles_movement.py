@@ -1,10 +1,6 @@
 """Movement pruning against numbers recorded elsewhere; a case's fields say what it checks."""
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,24 +10,9 @@ from methods.layers.masked import MaskedLinear
 from methods.ops.losses import distillation, unified
 from methods.ops.movement import score_penalty, threshold_mask, top_masks
 from methods.ops.schedules import cubic_rise, kept_share
+from oracle_cases import Case, close, params, read, tensor
 
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
-CASES: list[Case] = json.loads((FOLDER / "movement_pruning.json").read_text(encoding="utf-8"))["cases"]
-
-
-def params(cases: list[Case]) -> list[Any]:
-    return [pytest.param(case, id=case["name"]) for case in cases]
-
-
-def tensor(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor | float | None, expected: Any, tolerance: float) -> None:
-    assert found is not None
-    found = found.detach() if isinstance(found, Tensor) else tensor(found)
-    torch.testing.assert_close(found.double(), tensor(expected), rtol=tolerance, atol=tolerance)
+CASES = read("movement_pruning")
 
 
 def linear(weight: Tensor, bias: Tensor) -> nn.Linear:

@@ -3,16 +3,14 @@
 Cases are told apart by the fields of their inputs and by the stem of their names, never by a number or a size.
 """
 
-import json
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from oracle_cases import Case, cases
 from reports.lint import grim
 from reports.statistics.across_tasks import friedman, nemenyi, nemenyi_quantile
 from reports.statistics.counts import mcnemar, wilson
@@ -21,14 +19,6 @@ from reports.statistics.effects import average_effect, hedges_g, hedges_g_paired
 from reports.statistics.equivalence import tost, tost_against
 from reports.statistics.multiplicity import Control, adjust
 from reports.statistics.paired import paired_t
-
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
-
-
-def cases() -> list[Any]:
-    found = json.loads((FOLDER / "statistics.json").read_text(encoding="utf-8"))["cases"]
-    return [pytest.param(case, id=case["name"]) for case in found]
 
 
 def agree(found: dict[str, Any], case: Case) -> None:
@@ -217,7 +207,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
 }
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", cases("statistics"))
 def test_oracle_statistics(case: Case) -> None:
     stem = max((stem for stem in CHECKS if case["name"].startswith(stem)), key=len, default=None)
     assert stem is not None, f"no check for {case['name']}; there are: {', '.join(CHECKS)}"

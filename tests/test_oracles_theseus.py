@@ -1,8 +1,5 @@
 """Module replacing against numbers recorded elsewhere: rates of both schedules, and the layers that a draw runs."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +7,7 @@ from torch import nn
 
 from methods.layers.replaceable import paired
 from methods.ops.replacement import constant_rate, linear_rate, module_size
-
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
-
-
-def cases() -> list[Any]:
-    found = json.loads((FOLDER / "theseus.json").read_text(encoding="utf-8"))["cases"]
-    return [pytest.param(case, id=case["name"]) for case in found]
+from oracle_cases import Case, cases
 
 
 def check_linear(case: Case) -> None:
@@ -86,7 +76,7 @@ def check(case: Case) -> None:
     raise AssertionError(f"no test knows a case with the inputs {', '.join(case['inputs'])}")
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", cases("theseus"))
 def test_oracle_theseus(case: Case) -> None:
     check(case)
 

@@ -1,7 +1,5 @@
 """TinyBERT's losses against numbers recorded elsewhere, and the properties that define its two trainings."""
 
-import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,22 +23,7 @@ from methods.training.internals import Heads, Inside
 from methods.training.matching import Matched, Shape
 from methods.training.objectives import Distilled
 from methods.vanilla_kd import VanillaKD
-
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
-Case = dict[str, Any]
-
-
-def cases(topic: str) -> list[Any]:
-    found = json.loads((FOLDER / f"{topic}.json").read_text(encoding="utf-8"))["cases"]
-    return [pytest.param(case, id=case["name"]) for case in found]
-
-
-def tensor(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: Any, tolerance: float) -> None:
-    torch.testing.assert_close(found.detach(), tensor(expected), rtol=tolerance, atol=tolerance)
+from oracle_cases import Case, cases, close, tensor
 
 
 def showing(scores: Tensor) -> Heads:

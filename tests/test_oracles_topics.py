@@ -1,12 +1,12 @@
 """Every topic of recorded numbers has its tests, or is one visible skip with the reason."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(os.environ.get("WEIGHIN_ORACLES", Path(__file__).parent / "oracles"))
+from oracle_cases import FOLDER
+
 TESTS = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_oracles*.py"))
 NO_METHOD = {  # topic -> the method that is not there yet
     "cofi": "CoFi",

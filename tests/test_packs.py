@@ -6,7 +6,6 @@ import io
 import json
 import os
 import pickle
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -18,10 +17,7 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
 import sample_records
-
 import weighin
 from benchmarks import records
 from benchmarks.packs import PackError, archive, known_manifests, layout, merge, pack

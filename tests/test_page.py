@@ -13,13 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent))  # page_records is no test module
-
-from page_records import EXAMPLES, HOSTILE, answered, small, written
-from sample_records import sample, samples
-
 import weighin
 from benchmarks.records import Record
+from page_records import EXAMPLES, HOSTILE, answered, small, written
 from reports import selection
 from reports.evidence import Evidence
 from reports.faults import UsageError
@@ -29,6 +25,7 @@ from reports.page.embed import embedded
 from reports.page.names import Names
 from reports.page.predictions import ITSELF, NO_DENSE, Summaries, Summary
 from reports.published import Published
+from sample_records import sample, samples
 
 
 class Outline(HTMLParser):

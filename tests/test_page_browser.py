@@ -1,16 +1,12 @@
 """The page in headless Chromium: it loads, sorts, filters, opens a cell, draws, and asks nobody for anything."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # chromium and page_records are no test modules
-
 from chromium import Chromium, executable
 from page_records import HOSTILE, many, small
-
 from reports.page import site
 from reports.selection import read
 

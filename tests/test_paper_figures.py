@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,6 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import MATRICES, inspected, sample
 
 import weighin
 from benchmarks import experiment, spectra
@@ -29,6 +24,7 @@ from reports.figures import canvas, figure_2, figure_3, figure_4
 from reports.figures.picture import Picture, Wanted
 from reports.tables.consistency import MixedRecordsError
 from reports.tables.table import Gap
+from sample_records import MATRICES, inspected, sample
 
 TASKS, SEEDS, BUDGETS = ("rte", "mrpc"), (1, 2, 3), (0.75, 0.5, 0.25, 0.1)
 

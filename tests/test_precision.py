@@ -1,14 +1,9 @@
 """Tasks of two precisions in one table or on one page say which was computed in which."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import samples
 
 from reports import precision
 from reports.evidence import Evidence
@@ -18,6 +13,7 @@ from reports.page.names import Names
 from reports.published import read_all
 from reports.tables import get
 from reports.tables.finish import finished
+from sample_records import samples
 
 
 def recipes(dense: str, prune: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, BertModel, DistilBertConfig
-
-sys.path.insert(0, str(Path(__file__).parent))  # its workbench can be told to die
-
-from test_training import Bench, rows
 
 from benchmarks import backbones, corpora, experiment
 from benchmarks.experiment import Options, UsageFault
@@ -33,6 +28,7 @@ from methods.stages.general import GeneralDistillation
 from methods.tinybert import TinyBERT
 from methods.training import loop
 from methods.training.words import Hiding, MaskedWords
+from test_training import Bench, rows
 
 SHORT = "corpus='mini',lines=512,passes=2,batch=32,rate=1e-3"
 GENERAL = (f"distilbert({SHORT})", f"tinybert({SHORT})", f"minilm-kd({SHORT})")

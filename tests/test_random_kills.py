@@ -4,21 +4,17 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages and toy_runs are no test modules
-
 import toy_stages as toy
-from toy_runs import NAP, STEPS, Runner, check_finished, children, manifests, wait_dead
-
 from benchmarks.engines.local import LocalEngine
 from benchmarks.runner import run
 from benchmarks.store import Store
+from toy_runs import NAP, STEPS, Runner, check_finished, children, manifests, wait_dead
 
 KILLS = 24
 NAP_LONG, STEPS_LONG = 0.03, 40

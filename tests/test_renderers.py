@@ -4,21 +4,17 @@ import dataclasses
 import html.parser
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import samples
-
 from reports import render_html, render_latex, render_markdown, tables
 from reports.evidence import Evidence
 from reports.tables import finish, table_2
 from reports.tables.table import Gap, Table, published
+from sample_records import samples
 
 HOSTILE = "\\input{/etc/passwd} $x^2_3$ & 50% #1 ~{}[*]'\"`<script>alert(1)</script> | é ŝ 中文 ± → † ᵃ¹ \\\\"
 LATEX = next((name for name in ("pdflatex", "xelatex", "lualatex") if shutil.which(name)), None)

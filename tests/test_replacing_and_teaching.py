@@ -16,7 +16,6 @@ from methods import models
 from methods.contract import Recipe
 from methods.layers.replaceable import Replaceable
 from methods.stages.replace import extract, insert
-from methods.stages.stage import Rows, Stage
 from methods.training import loop
 from methods.training.batches import Batch, Encoded
 from methods.training.holdout import hold_out, taken
@@ -24,48 +23,9 @@ from methods.training.hooks import Hook
 from methods.training.objectives import Objective, Supervised
 from methods.training.replacing import Replaced, Replacement, Replacing
 from methods.training.teaching import Teachable, Teaching, answers
+from training_bench import Bench, rows
 
 RECIPE = Recipe(epochs=2, learning_rate=5e-4, batch_size=16)
-
-
-class Bench:
-    """A workbench with a scratch folder and nothing else; it can be told to die at a step."""
-
-    device = "cpu"
-    parts = 1
-
-    def __init__(self, scratch: Path, die_at: int = 0) -> None:
-        self.folder = self.scratch = scratch
-        self.die_at = die_at
-
-    def artifact(self, stage: Stage) -> Path:
-        raise LookupError(stage.kind)
-
-    def encoder(self, fingerprint: str) -> Path:
-        raise LookupError(fingerprint)
-
-    def rows(self, fingerprint: str, split: str) -> Rows:
-        raise LookupError(fingerprint, split)
-
-    def score(self, task: str, logits: Any, labels: Any) -> dict[str, float]:
-        raise LookupError(task)
-
-    def progress(self, done: int, total: int, **facts: float) -> None:
-        if done == self.die_at:
-            raise KeyboardInterrupt
-
-
-def rows(count: int = 64) -> Encoded:
-    generator = np.random.default_rng(3)
-    lengths = generator.integers(5, 16, count)
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    return Encoded(
-        ids=generator.integers(5, 90, offsets[-1], dtype=np.int32),
-        segments=np.zeros(offsets[-1], dtype=np.int8),
-        offsets=offsets,
-        labels=generator.integers(0, 2, count),
-        padding=0,
-    )
 
 
 def shallow(seed: int = 4, layers: Sequence[int] = (0, 1)) -> Any:
@@ -94,7 +54,7 @@ def teaching(quiz: Encoded, teacher_rate: float = 1e-4) -> Teaching:
 
 
 def trained(kind: str, bench: Bench) -> tuple[dict[str, Tensor], tuple[Hook, ...]]:
-    model, data = shallow(), rows()
+    model, data = shallow(), rows(64)
     objective: Objective
     hooks: tuple[Hook, ...]
     if kind == "theseus":
@@ -132,7 +92,7 @@ def test_only_successor_layers_learn(tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     hooks = (Replacing(Replacement("constant", 0.5, 0.5), seed=5),)
     loop.train(
-        model, rows(), Replaced(Supervised("classification")), RECIPE, seed=1, bench=Bench(tmp_path), hooks=hooks
+        model, rows(64), Replaced(Supervised("classification")), RECIPE, seed=1, bench=Bench(tmp_path), hooks=hooks
     )
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]) == (".successor." not in name), name
@@ -198,7 +158,7 @@ def test_the_rate_is_one_from_its_share_of_the_steps_on() -> None:
 def test_a_teacher_that_may_not_learn_is_plain_distillation(tmp_path: Path) -> None:
     for name in ("taught", "plain"):
         (tmp_path / name).mkdir()
-    data, quiz = hold_out(rows(), 0.25, seed=1)
+    data, quiz = hold_out(rows(64), 0.25, seed=1)
     taught, plain = shallow(), shallow()
     still = teaching(quiz, teacher_rate=0.0)
     loop.train(taught, data, still, RECIPE, seed=1, bench=Bench(tmp_path / "taught"), hooks=(still,))
@@ -242,5 +202,5 @@ def test_every_row_is_trained_on_or_held_out(count: int, share: float, seed: int
 
 def test_a_share_that_holds_nothing_out_is_refused() -> None:
     with pytest.raises(ValueError, match=r"leaves rows on both sides, got 0\.001 of 64 rows, 0 held out"):
-        hold_out(rows(), 0.001, seed=1)
-    assert len(taken(rows(), np.arange(3))) == 3
+        hold_out(rows(64), 0.001, seed=1)
+    assert len(taken(rows(64), np.arange(3))) == 3

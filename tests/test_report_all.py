@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import FAMILIES, sample, samples, with_predictions
 
 import weighin
 from benchmarks.records import Record
@@ -24,6 +19,7 @@ from reports.figures import figure_critical_difference, figure_pareto
 from reports.figures.picture import Picture, Wanted
 from reports.statistics.aggregates import probability_of_improvement
 from reports.tables.consistency import MixedRecordsError
+from sample_records import FAMILIES, sample, samples, with_predictions
 
 
 def call(*words: str | Path) -> Result:

@@ -12,11 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
-
-import toy_stages as toy
-
 import methods
+import toy_stages as toy
 from benchmarks import serialise, tasks
 from benchmarks.engines import EngineError, Job, Report, local, machine
 from benchmarks.engines.local import LocalEngine

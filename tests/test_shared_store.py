@@ -10,10 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages is a plugin, no test module
-
 import toy_stages as toy
-
 from benchmarks import locks, presence
 from benchmarks.store import Store
 

@@ -1,15 +1,10 @@
 """Which methods cannot be told from the best: the test used, its family, shared bold, signs, and what is said."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample, samples, with_predictions
 
 from benchmarks.records import Record
 from benchmarks.tasks.metrics import functions
@@ -21,6 +16,7 @@ from reports.statistics.multiplicity import adjust
 from reports.statistics.paired import paired_t
 from reports.tables import significance, table_2
 from reports.tables.table import Entry, Table
+from sample_records import sample, samples, with_predictions
 
 FUNCTIONS = {"f1": functions.f1, "matthews": functions.matthews}
 VALUES = {"lpaf": (0.80, 0.82, 0.81), "svd-ft": (0.80, 0.80, 0.81), "up-zero": (0.60, 0.62, 0.59)}

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records and toy_stages are no test modules
-
 import toy_stages as toy
-from sample_records import sample
-
 from benchmarks import predictions, records, shapes, strangers
 from benchmarks.engines.local import LocalEngine
 from benchmarks.evaluate import PREDICTIONS
@@ -29,6 +24,7 @@ from benchmarks.store import Store, StoreError
 from benchmarks.why import explain
 from methods import models
 from reports.evidence import Evidence
+from sample_records import sample
 
 EVIL = ["\x1b]0;owned\x07", "a\rb", "line\nfeed", "\x9b31m", "\u202etxt.exe", "\u2066x", "\x00", "\x7f"]
 

@@ -1,7 +1,6 @@
 """Students of whole layers: how many, which, what their budget is a share of, and whom they may learn from."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,6 @@ from methods.contract import Budget, Setting
 from methods.stages import agreement
 from methods.stages.failure import MethodFailure
 from methods.vanilla_kd import VanillaKD
-
-sys.path.insert(0, str(Path(__file__).parent))  # the architectures are those of the encoder tests
-
 from test_backbones import CONFIGS, built
 
 

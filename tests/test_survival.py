@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # toy_stages and toy_runs are no test modules
-
 import toy_stages as toy
-from toy_runs import NAP, STEPS, Runner, check_finished, children, manifests, wait_dead, workers
-
 from benchmarks.engines.local import LocalEngine
 from benchmarks.locks import start_of
 from benchmarks.plan import plan
 from benchmarks.runner import Event, run
 from benchmarks.store import Store, StoreError
+from toy_runs import NAP, STEPS, Runner, check_finished, children, manifests, wait_dead, workers
 
 
 def test_two_runs_share_the_work(tmp_path: Path) -> None:

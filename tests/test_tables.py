@@ -4,17 +4,11 @@ import csv
 import dataclasses
 import io
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_records is no test module
-
-from sample_records import sample, samples
 
 from benchmarks.records import Record
 from methods.contract import Family
@@ -25,6 +19,7 @@ from reports.statistics import mean, spread
 from reports.tables import table_2
 from reports.tables.consistency import MixedRecordsError
 from reports.tables.table import Entry, Gap, Table, number
+from sample_records import sample, samples
 
 
 def entry(table: Table, method: str, task: str, budget: float) -> Entry:

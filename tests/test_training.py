@@ -23,7 +23,6 @@ from methods.ops.svd import truncated_svd
 from methods.stages import parts
 from methods.stages.failure import MethodFailure
 from methods.stages.prune import Schedule, Score
-from methods.stages.stage import Rows, Stage
 from methods.training import loop
 from methods.training.batches import Encoded, in_order, shuffled
 from methods.training.checkpoint import FILE
@@ -34,47 +33,7 @@ from methods.training.mixed_rank import MixedRank
 from methods.training.movement import Movement, Penalised, Soft, TopK
 from methods.training.objectives import Distilled, Objective, Supervised, TwoPass
 from methods.training.pruning import Pruning
-
-
-class Bench:
-    """A workbench with a scratch folder and nothing else; it can be told to die at a step."""
-
-    device = "cpu"
-
-    def __init__(self, scratch: Path, die_at: int = 0, parts: int = 1) -> None:
-        self.folder = self.scratch = scratch
-        self.die_at = die_at
-        self.parts = parts
-
-    def artifact(self, stage: Stage) -> Path:
-        raise LookupError(stage.kind)
-
-    def encoder(self, fingerprint: str) -> Path:
-        raise LookupError(fingerprint)
-
-    def rows(self, fingerprint: str, split: str) -> Rows:
-        raise LookupError(fingerprint, split)
-
-    def score(self, task: str, logits: Any, labels: Any) -> dict[str, float]:
-        raise LookupError(task)
-
-    def progress(self, done: int, total: int, **facts: float) -> None:
-        # a kill comes after the checkpoint of an earlier step and before the next one
-        if done == self.die_at:
-            raise KeyboardInterrupt
-
-
-def rows(count: int = 96) -> Encoded:
-    generator = np.random.default_rng(3)
-    lengths = generator.integers(5, 24, count)
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    return Encoded(
-        ids=generator.integers(5, 90, offsets[-1], dtype=np.int32),
-        segments=np.zeros(offsets[-1], dtype=np.int8),
-        offsets=offsets,
-        labels=generator.integers(0, 2, count),
-        padding=0,
-    )
+from training_bench import Bench, rows
 
 
 def dense() -> nn.Module:
@@ -133,7 +92,7 @@ KINDS = ("plain", "featured", "pruning", "mixed", "movement", "movement-soft", "
 
 
 def trained(kind: str, bench: Bench, recipe: Recipe = RECIPE) -> dict[str, Tensor]:
-    data = rows()
+    data = rows(96)
     model, objective, hooks = setup(kind, data, bench)
     validate = None if recipe.selection == "last" else (lambda: float(parts.predict(model, data, "cpu")[:, 0].mean()))
     loop.train(model, data, objective, recipe, seed=1, bench=bench, hooks=hooks, validate=validate)
@@ -152,7 +111,7 @@ def test_a_batch_in_parts_gives_the_same_update(kind: str, parts: int, tmp_path:
     """The gradient of the batch up to rounding; compared there, for AdamW makes steps of noise around zero."""
 
     def gradients(count: int) -> tuple[list[Tensor], float]:
-        data = rows()
+        data = rows(96)
         model, objective, hooks = setup(kind, data, Bench(tmp_path, parts=count))
         seen: list[Tensor] = []
 
@@ -245,7 +204,7 @@ def test_a_damaged_file_beside_the_checkpoint_begins_the_training_again(
 
 
 def test_pruning_keeps_exactly_the_share(tmp_path: Path) -> None:
-    data = rows()
+    data = rows(96)
     model, objective, hooks = setup("pruning", data, Bench(tmp_path))
     loop.train(model, data, objective, RECIPE, seed=1, bench=Bench(tmp_path), hooks=hooks)
     weights = [layer.weight for layer in models.matrices(model).values() if isinstance(layer, nn.Linear)]
@@ -254,7 +213,7 @@ def test_pruning_keeps_exactly_the_share(tmp_path: Path) -> None:
 
 
 def test_mixed_rank_leaves_the_parent_alone(tmp_path: Path) -> None:
-    data = rows()
+    data = rows(96)
     model, objective, hooks = setup("mixed", data, Bench(tmp_path))
     before = [m.parent.clone() for m in model.modules() if isinstance(m, MixedRankLinear)]
     loop.train(model, data, objective, RECIPE, seed=1, bench=Bench(tmp_path), hooks=hooks)
@@ -264,7 +223,7 @@ def test_mixed_rank_leaves_the_parent_alone(tmp_path: Path) -> None:
 
 
 def test_nan_ends_training_with_step_rate_and_loss(tmp_path: Path) -> None:
-    data = rows()
+    data = rows(96)
 
     def diverges(model: nn.Module, batch: Any) -> Tensor:
         loss = Supervised("classification")(model, batch)

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from typer.testing import CliRunner, Result
-
-sys.path.insert(0, str(Path(__file__).parent))  # tuning_world and sample_records are no test modules
-
-from sample_records import sample
-from tuning_world import OPTIONS, Workers, go, searches, workers  # noqa: F401  # a fixture
 
 import weighin
 from benchmarks import experiment
@@ -28,6 +22,8 @@ from benchmarks.tuning import chosen
 from benchmarks.tuning.certificate import certificate, expected_best, on_edge
 from benchmarks.tuning.search import Request
 from reports.tables.consistency import check
+from sample_records import sample
+from tuning_world import OPTIONS, Workers, go, searches, workers  # noqa: F401  # a fixture
 
 SCORES = st.lists(st.integers(0, 20).map(lambda value: value / 20), min_size=1, max_size=4)
 

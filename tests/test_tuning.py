@@ -2,16 +2,11 @@
 
 import dataclasses
 import itertools
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-sys.path.insert(0, str(Path(__file__).parent))  # tuning_world is no test module
-
-from tuning_world import OPTIONS, Workers, go, searches, workers  # noqa: F401  # a fixture
 
 import methods
 from benchmarks.events import Outcome
@@ -21,6 +16,7 @@ from benchmarks.tuning.studies import StudyFault
 from methods.contract import Compressor
 from methods.lpaf import LPAF
 from methods.stages.stage import Stage
+from tuning_world import OPTIONS, Workers, go, searches, workers  # noqa: F401  # a fixture
 
 EIGHTEEN = Request(trials=18, sampler="grid")
 CONTINUOUS = dataclasses.replace(OPTIONS, methods=("movement",))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import toy_stages as toy
 
+import toy_stages as toy
 from benchmarks.locks import start_of
 from benchmarks.store import Store
 

@@ -6,9 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmarks import records, shapes
+from benchmarks.entries import SCHEMA
 from benchmarks.manifest import LAYOUT, Manifest
 from benchmarks.packs.layout import RECORD_KEY
-from benchmarks.records import SCHEMA, Record
+from benchmarks.records import Record
 from methods.stages.stage import digest
 
 TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -5,40 +5,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from methods import models
-from methods.contract import Recipe, derive
 from methods.stages import parts
-from methods.stages.encode import Encode
-from methods.stages.stage import Json, Stage, Workbench
+from methods.stages.pretrained import FromPretrained
+from methods.stages.stage import Json, Workbench
 from methods.training.loop import train
 from methods.training.objectives import Supervised
 
 
 @dataclass(frozen=True)
-class FineTune(Stage):
+class FineTune(FromPretrained):
     """A pre-trained encoder with a fresh head, trained on the labels alone. Artifact: the model."""
 
     kind: ClassVar[str] = "finetune"
 
-    encoder: str  # fingerprint
-    data: Encode
-    recipe: Recipe
-    seed: int
-
-    @property
-    def effort(self) -> float:
-        """Rows seen."""
-        return parts.effort(self.recipe, self.data)
-
-    @property
-    def scale(self) -> str:
-        """Trainings of one scale have like speed."""
-        return f"{self.encoder}/{self.data.data}"
-
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Train and save."""
-        model = models.pretrained(
-            bench.encoder(self.encoder), self.data.outputs, derive(self.seed, "head"), bench.device
-        )
+        model = self.begin(bench)
         facts = train(
             model,
             parts.train_split(self.data, bench),

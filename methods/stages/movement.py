@@ -7,10 +7,10 @@ from typing import ClassVar
 from torch import nn
 
 from methods import models
-from methods.contract import Distillation, Recipe, derive
+from methods.contract import Distillation
 from methods.layers.masked import MaskedLinear
 from methods.stages import parts
-from methods.stages.encode import Encode
+from methods.stages.pretrained import FromPretrained
 from methods.stages.prune import Schedule
 from methods.stages.stage import Json, Stage, Workbench
 from methods.training.contrastive import Banks, Contrastive, Terms
@@ -29,7 +29,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class MovementPrune(Stage):
+class MovementPrune(FromPretrained):
     """Fine-tune a pre-trained encoder while trained scores decide which weights of its matrices stay.
 
     Artifact: the model with M * W written into its matrices, exact zeros and no scores.
@@ -37,16 +37,12 @@ class MovementPrune(Stage):
 
     kind: ClassVar[str] = "movement"
 
-    encoder: str  # fingerprint: pruning starts from pre-trained weights
-    data: Encode
     teacher: Stage
-    recipe: Recipe
     distillation: Distillation
     schedule: Schedule
     rule: TopK | Soft
     score_learning_rate: float
     freeze_embeddings: bool
-    seed: int
     contrast: Contrast | None = None
 
     def __post_init__(self) -> None:
@@ -64,21 +60,9 @@ class MovementPrune(Stage):
         if faults:
             raise ValueError("MovementPrune: " + "; ".join(faults))
 
-    @property
-    def effort(self) -> float:
-        """Rows seen."""
-        return parts.effort(self.recipe, self.data)
-
-    @property
-    def scale(self) -> str:
-        """Trainings of one scale have like speed."""
-        return f"{self.encoder}/{self.data.data}"
-
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Train weights and scores together, write the masks into the weights, save."""
-        model = models.pretrained(
-            bench.encoder(self.encoder), self.data.outputs, derive(self.seed, "head"), bench.device
-        )
+        model = self.begin(bench)
         if self.freeze_embeddings:
             _freeze_embeddings(model)
         layers = {name: layer for name, layer in models.matrices(model).items() if isinstance(layer, nn.Linear)}

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 from safetensors.torch import save_file
 
 from methods import models
-from methods.contract import Distillation, Recipe, derive
+from methods.contract import Distillation
 from methods.stages import parts
-from methods.stages.encode import Encode
+from methods.stages.pretrained import FromPretrained
 from methods.stages.stage import Json, Stage, Workbench, added
 from methods.training.loop import train
 from methods.training.pruning import Pruning
@@ -77,7 +77,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Prune(Stage):
+class Prune(FromPretrained):
     """Fine-tune a pre-trained encoder while its matrices lose weights.
 
     Artifact: the model with exact zeros, and for first-order scores `importance.safetensors`: the final moving
@@ -86,30 +86,14 @@ class Prune(Stage):
 
     kind: ClassVar[str] = "prune"
 
-    encoder: str  # fingerprint: pruning starts from pre-trained weights, not from a fine-tuned model (section 4.1)
-    data: Encode
     teacher: Stage
-    recipe: Recipe
     distillation: Distillation
     schedule: Schedule
     score: Score
-    seed: int
-
-    @property
-    def effort(self) -> float:
-        """Rows seen."""
-        return parts.effort(self.recipe, self.data)
-
-    @property
-    def scale(self) -> str:
-        """Trainings of one scale have like speed."""
-        return f"{self.encoder}/{self.data.data}"
 
     def run(self, bench: Workbench) -> Mapping[str, Json]:
         """Train, prune, save; the facts hold how many rows are wholly zero."""
-        model = models.pretrained(
-            bench.encoder(self.encoder), self.data.outputs, derive(self.seed, "head"), bench.device
-        )
+        model = self.begin(bench)
         pruning = Pruning(self.score, self.schedule)
         facts = train(
             model,
