@@ -1,5 +1,6 @@
 """Kills at random moments, and files cut as a power cut leaves them: the table is as if nothing had happened."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -91,18 +92,34 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("interrupted")
     runner = Runner(folder / "store", folder / "ledger")
     runner.until("done", 3)
-    scratch = folder / "store" / ".scratch"
-    while not list(scratch.glob("*/step")):
-        time.sleep(0.002)
     (server,) = children(runner.process.pid)
-    stages = children(server)
-    for pid in (*stages, server):  # all at once, as a power cut does
-        os.kill(pid, signal.SIGKILL)
+    while True:  # all stand still while one looks whether this is such a moment
+        stopped = [*children(server), server, runner.process.pid]
+        for pid in stopped:
+            _send(pid, signal.SIGSTOP)
+        if {*KINDS} <= {_kind(name) for name in _names(folder)}:
+            break
+        for pid in stopped:
+            _send(pid, signal.SIGCONT)
+        time.sleep(0.005)
+    for pid in stopped[:-1]:  # all at once, as a power cut does
+        _send(pid, signal.SIGKILL)
     runner.kill()
-    wait_dead([*stages, server])
+    wait_dead(stopped[:-1])
     return folder
 
 
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # a stage may end meanwhile
+        os.kill(pid, number)
+
+
+def _names(folder: Path) -> list[str]:
+    """The files of the store in a folder, below it."""
+    return sorted(str(path.relative_to(folder)) for path in (folder / "store").rglob("*") if path.is_file())
+
+
+KINDS = ("manifest.json", "sum.npy", ".locks", ".progress", ".scratch", "logs")
 CUTS: dict[str, Callable[[bytes], bytes]] = {
     "to nothing": lambda data: b"",
     "to half": lambda data: data[: len(data) // 2],
@@ -119,11 +136,8 @@ def test_any_file_may_be_cut(cut: str, interrupted: Path, undisturbed: Path, tmp
     """Each kind of file of a store in turn: what was whole stays, what was cut is made anew."""
     ledger = interrupted / "ledger"  # its place is part of the toys' keys
     wanted = [toy_sum.read_bytes() for toy_sum in _sums(undisturbed / "store", undisturbed / "ledger")]
-    names = sorted(
-        str(path.relative_to(interrupted)) for path in (interrupted / "store").rglob("*") if path.is_file()
-    )
-    chosen = {_kind(name): name for name in names}
-    assert {"manifest.json", "sum.npy", ".locks", ".progress", ".scratch", "logs"} <= chosen.keys()
+    chosen = {_kind(name): name for name in _names(interrupted)}
+    assert {*KINDS} <= chosen.keys()
     for place, name in enumerate(chosen.values()):
         folder = tmp_path / str(place)
         shutil.copytree(interrupted / "store", folder / "store")
