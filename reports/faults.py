@@ -25,3 +25,12 @@ def usage(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as fault:
         raise UsageError(str(fault)) from fault
+
+
+@contextlib.contextmanager
+def noted(said: list[str], *kinds: type[Exception]) -> Iterator[None]:
+    """Within this, exceptions of these kinds end in `said`, so that all of a request's faults are told at once."""
+    try:
+        yield
+    except kinds as fault:
+        said.append(str(fault))

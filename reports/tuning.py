@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks import engines
 from benchmarks.plan import Plan
@@ -10,7 +11,7 @@ from benchmarks.tuning import chosen, forecast, search, studies
 from benchmarks.tuning.certificate import Certificate
 from benchmarks.tuning.search import Request, Search, Subject
 from reports.asked import Asked, Experiment
-from reports.faults import UsageError, usage
+from reports.faults import UsageError, noted, usage
 from reports.terminal import Watch
 
 
@@ -24,17 +25,23 @@ class Tuning:
     subjects: Sequence[Subject]
 
     @staticmethod
-    def asked(asked: Asked, request: Request) -> "Tuning":
-        """The searches of what was asked for.
+    def asked(asked: Asked, **how: Any) -> "Tuning":
+        """The searches of what was asked for; `how` are the fields of `Request`.
 
         Where a trial cannot end early and no seeds are named, it has one seed: the table's first.
 
         Raises:
             UsageError: What was asked for cannot be done.
         """
-        if asked.seeds is None and request.pruner == "none":
-            asked = dataclasses.replace(asked, seeds=asked.usual_seed())
-        found = asked.experiment()
+        said: list[str] = []
+        with noted(said, ValueError):
+            request = Request(**how)
+        with noted(said, UsageError):
+            if asked.seeds is None and how["pruner"] == "none":
+                asked = dataclasses.replace(asked, seeds=asked.usual_seed())
+            found = asked.experiment()
+        if said:
+            raise UsageError("; ".join(said))
         with usage(ValueError):
             subjects = search.subjects(found.cells, found.options, request)
         if not subjects:

@@ -251,6 +251,7 @@ def test_a_dry_run_tries_nothing(workers: Workers, tmp_path: Path) -> None:  # n
     ("words", "said"),
     [
         (("--trials", "0"), "--trials is a whole number >= 1, got 0"),
+        (("--trials", "0", "--seeds", "x"), "--trials is a whole number >= 1, got 0; --seeds"),
         (("--timeout", "-1"), "--timeout is a number of hours above 0"),
         (("--pruner", "median", "--seeds", "1"), "ends trials between seeds, so it needs two or more"),
         (("--storage", "nothing://x"), "--storage is the URL of an Optuna storage"),

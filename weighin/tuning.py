@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from reports import faults
 from weighin.face import app
 from weighin.options import (
     HOW,
@@ -67,14 +66,10 @@ def tune(
 ) -> None:
     """Search each method's own space, all with equal budgets; the values chosen serve 'run --tuned'."""
     with told():
-        from benchmarks.tuning.search import Request
         from reports import output, tuned, tuning
 
-        with faults.usage(ValueError):
-            request = Request(trials, timeout, sampler, pruner, select, seed)
         found = tuning.Tuning.asked(
-            ask(table),
-            request,
+            ask(table), trials=trials, hours=timeout, sampler=sampler, pruner=pruner, select=select, seed=seed
         )
         if dry_run:
             expected = found.forecast(store, jobs)
