@@ -15,7 +15,7 @@ from methods.tinybert import Layers
 from methods.training import internals
 from methods.training.batches import Encoded
 from methods.training.matching import Matched, Matching, Shape
-from test_training import rows
+from training_bench import rows
 
 MATCHINGS = {
     "ckd": Relations(),

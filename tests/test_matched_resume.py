@@ -9,11 +9,14 @@ from torch import Tensor
 
 from benchmarks.mini import bert_folder
 from methods import models
+from methods.contract import Recipe
 from methods.stages.distil import MATCHER
 from methods.tinybert import Layers
 from methods.training import internals, loop
 from methods.training.matching import Matched, Shape
-from test_replacing_and_teaching import RECIPE, Bench, rows
+from training_bench import Bench, rows
+
+RECIPE = Recipe(epochs=2, learning_rate=5e-4, batch_size=16)
 
 
 def trained(folder: Path, bench: Any) -> dict[str, Tensor]:
@@ -22,7 +25,7 @@ def trained(folder: Path, bench: Any) -> dict[str, Tensor]:
     matcher = Layers().matcher(Shape.of(student), Shape.of(teacher), seed=5)
     student.add_module(MATCHER, matcher)
     objective = Matched(None, internals.watching(teacher, "cpu", "float32", heads=True), matcher, heads=True)
-    loop.train(student, rows(), objective, RECIPE, seed=1, bench=bench)
+    loop.train(student, rows(64), objective, RECIPE, seed=1, bench=bench)
     return student.state_dict()
 
 

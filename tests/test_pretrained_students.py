@@ -28,7 +28,7 @@ from methods.stages.general import GeneralDistillation
 from methods.tinybert import TinyBERT
 from methods.training import loop
 from methods.training.words import Hiding, MaskedWords
-from test_training import Bench, rows
+from training_bench import Bench, rows
 
 SHORT = "corpus='mini',lines=512,passes=2,batch=32,rate=1e-3"
 GENERAL = (f"distilbert({SHORT})", f"tinybert({SHORT})", f"minilm-kd({SHORT})")
@@ -214,7 +214,7 @@ def test_the_fall_back_is_named() -> None:
 
 
 def words(bench: Bench) -> dict[str, Tensor]:
-    data = rows()
+    data = rows(96)
     teacher, student = (models.word_model(bert_folder()) for _ in range(2))
     models.keep_layers(student, (0,))
 
