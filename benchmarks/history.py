@@ -19,6 +19,21 @@ class Peak:
     device_memory: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Ahead:
+    """What a run has yet to make.
+
+    Attributes:
+        stages: How many stages, those under way included.
+        seconds: Foretold seconds until all are made, of the stages with an estimate.
+        unmeasured: How many have none.
+    """
+
+    stages: int
+    seconds: float
+    unmeasured: int
+
+
 class History:
     """Seconds and memory of past stages, by kind, and by scale where the stage tells one.
 
@@ -54,6 +69,12 @@ class History:
         if like not in self._rates:
             self._rates[like] = statistics.median(self._measured[like])
         return self._rates[like] * (effort if effort > 0 else 1)
+
+    def ahead(self, stages: Iterable[Stage], slots: int) -> Ahead:
+        """What these stages should take with so many at a time, all slots busy to the end."""
+        foretold = [self.seconds(stage) for stage in stages]
+        known = [seconds for seconds in foretold if seconds is not None]
+        return Ahead(len(foretold), sum(known) / max(slots, 1), len(foretold) - len(known))
 
     def peak(self, kind: str, scale: str) -> Peak:
         """The most memory that a stage of this kind and scale took."""

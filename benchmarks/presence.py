@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks import locks
 from benchmarks.files import read_json, unique, write_json
+from benchmarks.history import Ahead
 
 FOLDER = ".runs"
 
@@ -20,12 +22,14 @@ class Run:
         host: The host's name.
         engine: Where its stages run.
         slots: How many may run at a time.
+        ahead: What it has yet to make; None where it does not say.
     """
 
     pid: int
     host: str
     engine: str
     slots: int
+    ahead: Ahead | None = None
 
 
 class Presence:
@@ -38,17 +42,17 @@ class Presence:
     def __init__(self, root: Path) -> None:
         self._path = root / FOLDER / f"{unique()}.lock"
         self._lock: locks.Lock | None = None
-        self._said: dict[str, str | int] = {}
+        self._said: dict[str, Any] = {}
 
-    def say(self, engine: str, slots: int) -> None:
+    def say(self, engine: str, slots: int, ahead: Ahead | None = None) -> None:
         """Tell other processes; nothing if it was said already."""
-        note: dict[str, str | int] = {"engine": engine, "slots": slots}
+        note: dict[str, Any] = {"engine": engine, "slots": slots, "ahead": ahead and dataclasses.asdict(ahead)}
         if note == self._said:
             return
         self._said = note
         with contextlib.suppress(OSError):
             self._lock = self._lock or locks.acquire(self._path)
-            write_json(self._path.with_suffix(".json"), {**note}, durable=False)
+            write_json(self._path.with_suffix(".json"), note, durable=False)
 
     def close(self) -> None:
         """Say no more."""
@@ -63,8 +67,22 @@ def present(root: Path) -> Iterator[Run]:
     for path in sorted((root / FOLDER).glob("[!.]*.json")):
         owner, note = locks.holder(path.with_suffix(".lock")), read_json(path)
         if owner is not None and note is not None:
-            host = owner.host.partition("/")[0]
-            yield Run(owner.pid, host, str(note.get("engine", "")), int(str(note.get("slots", 0))))
+            yield _run(owner.pid, owner.host.partition("/")[0], note)
+
+
+def _run(pid: int, host: str, note: Mapping[str, Any]) -> Run:
+    """The run of a note, as far as it says what it should."""
+    slots = note.get("slots")
+    return Run(
+        pid, host, str(note.get("engine", "")), slots if isinstance(slots, int) else 0, _ahead(note.get("ahead"))
+    )
+
+
+def _ahead(note: Any) -> Ahead | None:
+    try:
+        return Ahead(int(note["stages"]), float(note["seconds"]), int(note["unmeasured"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def sweep(root: Path) -> None:

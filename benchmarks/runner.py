@@ -11,7 +11,7 @@ from benchmarks import presence
 from benchmarks.engines import Engine, EngineError, Job, Report
 from benchmarks.engines.local import LocalEngine
 from benchmarks.events import Event, Outcome
-from benchmarks.history import History, scale_of
+from benchmarks.history import Ahead, History, scale_of
 from benchmarks.manifest import Cause, Failure
 from benchmarks.plan import Plan, PlannedStage, plan
 from benchmarks.presence import Presence
@@ -26,6 +26,7 @@ __all__ = ["EngineError", "Event", "Outcome", "Plan", "PlannedStage", "plan", "r
 PARTS = 2  # of a batch, after a stage ran out of memory
 RETRIES = 2  # how often a stage's process may be lost, or infrastructure fail it, before it is given up
 POLL = 0.1  # seconds between two looks at what other runs are making
+LOOK = 2.0  # seconds between two looks at what there is yet to make
 
 
 def run(
@@ -109,6 +110,7 @@ class _Run:
         self._alone: set[str] = set()  # last attempts, which get the machine's memory to themselves
         self._parts: dict[str, int] = {}  # of a batch, where memory was short
         self._history = History()
+        self._ahead, self._look_again = Ahead(0, 0.0, 0), 0.0
         self._lacks: dict[str, int] = {}
         self._halted = ""
         if retry_failed:
@@ -134,7 +136,7 @@ class _Run:
         with _terminable(), contextlib.closing(Presence(self._store.root)) as here, contextlib.closing(self._engine):
             try:
                 while self._schedule.stages or self._running:
-                    here.say(self._engine.name, self._engine.slots)
+                    here.say(self._engine.name, self._engine.slots, self._look_ahead())
                     self._fill()
                     self._listen()
                     self._look_elsewhere()
@@ -142,6 +144,15 @@ class _Run:
                 self._say_goodbye()
                 raise
         return self._outcomes
+
+    def _look_ahead(self) -> Ahead:
+        """What there is yet to make; looked at rarely, as thousands of stages take a while to add up."""
+        began = time.monotonic()
+        if began >= self._look_again:
+            self._ahead = self._history.ahead(self._schedule.stages.values(), self._engine.slots)
+            ended = time.monotonic()
+            self._look_again = ended + max(LOOK, 100 * (ended - began))
+        return self._ahead
 
     # Starting
 

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
+from benchmarks.history import Ahead
 from benchmarks.plan import Plan
 from benchmarks.status import Status
 from reports.facts import columns
@@ -74,6 +75,17 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _ahead(ahead: Ahead | None) -> str:
+    """What a run has yet to make, as the end of a sentence about it."""
+    if ahead is None or not ahead.stages:
+        return ""
+    left = f"; {ahead.stages} stage{'s' if ahead.stages > 1 else ''} to go"
+    if ahead.unmeasured == ahead.stages:
+        return left
+    unknown = f" and {ahead.unmeasured} of kinds that were never measured here" if ahead.unmeasured else ""
+    return f"{left}, about {duration(ahead.seconds)}{unknown}"
+
+
 def _expected(seconds: float | None) -> str:
     return "?" if seconds is None else duration(seconds)
 
@@ -96,7 +108,7 @@ def of_status(status: Status) -> Iterator[RenderableType]:
     else:
         yield "Nothing is running."
     for run in status.runs:
-        yield f"Run by process {run.pid} on {run.host}: {run.engine}, {run.slots} at a time."
+        yield f"Run by process {run.pid} on {run.host}: {run.engine}, {run.slots} at a time{_ahead(run.ahead)}."
     done = ", ".join(f"{count} {kind}" for kind, count in status.done.items()) or "nothing"
     yield f"Done: {done} ({status.size / 1e6:.1f} MB, {duration(status.seconds)} of work)."
     for failure in status.failed:
