@@ -15,7 +15,6 @@ from methods import models
 from methods.contract import Budget, Recipe, Setting
 from methods.layers.masked import MaskedLinear
 from methods.movement import MovementPruning, SoftMovementPruning
-from methods.ops.masking import drop_smallest
 from methods.ops.movement import (
     budget_masks,
     floor_count,
@@ -84,16 +83,6 @@ def test_a_matrix_of_low_scores_keeps_its_floor_and_the_budget_holds() -> None:
     masks = budget_masks([low, high], 0.3)
     assert int(masks[0].sum()) == floor_count(1600) == 9
     assert int(masks[0].sum() + masks[1].sum()) == 960
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(2, 60), st.integers(2, 60), st.integers(0, 9))
-def test_the_small_way_to_a_threshold_is_the_large_one(rows: int, columns: int, seed: int) -> None:
-    (scores,) = drawn([(rows, columns)], seed)
-    count = rows * columns // 3
-    (one,) = drop_smallest([scores], count)  # one small tensor: torch's selection
-    parts = drop_smallest([scores[:1], scores[1:]], count)  # two: radix passes
-    assert torch.equal(one, torch.cat(parts))
 
 
 def test_straight_through_refuses_what_does_not_fit() -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 Scope = Literal["global", "local"]
 
 _DIGIT = 16  # bits told apart in one pass
-_SMALL = 1 << 16  # scores of one tensor on a CPU: up to here torch's own selection is the faster one
 
 
 def keep_count(kept: float, total: int) -> int:
@@ -55,8 +55,8 @@ def prune_masks(scores: Sequence[Tensor], kept: float, scope: Scope = "global") 
 def drop_smallest(scores: Sequence[Tensor], count: int) -> list[Tensor]:
     """Return masks, false at the `count` smallest scores of all tensors together, ties by position.
 
-    The threshold is found by a radix search on the bits of the scores: two counting passes in float32, tensor
-    by tensor and without a copy of all scores.
+    On a processor the threshold is selected in a copy of all scores; on an accelerator it is found by counting
+    digits, tensor by tensor and without one. Both are exact.
 
     Raises:
         ValueError: count is out of range, there are no scores, mixed dtypes, or NaN scores.
@@ -124,9 +124,17 @@ def _checked(scores: Sequence[Tensor], count: int) -> list[Tensor]:
 
 
 def _kth_smallest(scores: Sequence[Tensor], count: int) -> Tensor:
-    """Return the `count`-th smallest score, a scalar tensor, digit by digit from the top."""
-    if len(scores) == 1 and scores[0].numel() <= _SMALL and scores[0].device.type == "cpu":
-        return scores[0].flatten().kthvalue(count).values
+    """Return the `count`-th smallest score, a scalar tensor."""
+    if any(score.device.type != "cpu" for score in scores):
+        return _by_digits(scores, count)
+    # numpy's selection is vectorised: measured 3 to 15 times as fast as torch's and as counting digits
+    every = np.concatenate([score.flatten().numpy() for score in scores])
+    every.partition(count - 1)
+    return torch.from_numpy(every[count - 1 : count].copy())[0]
+
+
+def _by_digits(scores: Sequence[Tensor], count: int) -> Tensor:
+    """Return the same by a radix search on the bits of the scores: two counting passes in float32, from the top."""
     wide = scores[0].dtype == torch.float64
     bits, integer = (64, torch.int64) if wide else (32, torch.int32)
     keys: list[Tensor] | None = None  # of the scores that share the digits found so far
